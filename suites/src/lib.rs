@@ -1,0 +1,1 @@
+//! Runs the product as a whole against real clients.
