@@ -1,0 +1,159 @@
+//! Reading a file, as cheap as copying can be.
+//!
+//! Order: a piece is read on the thread that polls as long as the page cache has it, with a flag that makes the
+//! kernel refuse rather than wait for the disk; only then is it read on a thread for blocking work. The file is not
+//! mapped into memory: a damaged disk would end the process.
+
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::buffers::{self, Buffer, Counted};
+use super::{blocking, failed};
+use crate::reader::Source;
+use crate::{Error, Reader, Result};
+
+/// Up to this length, in bytes, content is read whole into memory of its own and the file is closed at once.
+const SMALL: u64 = 64 * 1024;
+
+/// Reads `range`, which lies within the file, of `file`, which is at `path`.
+pub(super) async fn read(file: File, path: PathBuf, range: Range<u64>) -> Result<Reader> {
+    let len = range.end - range.start;
+    if len > SMALL {
+        return Ok(Reader(Source::Files(FileReader::new(file, path, range))));
+    }
+    let mut bytes = vec![0; len as usize];
+    let mut filled =
+        read_cached(&file, &mut bytes, range.start).map_err(|error| failed("read", &path, error))?;
+    if filled.is_none_or(|filled| filled < bytes.len()) {
+        (bytes, filled) = blocking(move || {
+            file.read_exact_at(&mut bytes, range.start).map_err(|error| failed("read", &path, error))?;
+            Ok((bytes, None))
+        })
+        .await?;
+    }
+    debug_assert!(filled.is_none_or(|filled| filled == bytes.len()));
+    Ok(Reader::whole(bytes.into()))
+}
+
+/// Reads what the page cache has; `None` if that is nothing.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &File, space: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    match preadv2(file, &mut [io::IoSliceMut::new(space)], offset, ReadWriteFlags::NOWAIT) {
+        Ok(read) => Ok(Some(read)),
+        // Not cached; or a file system that cannot tell.
+        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Elsewhere there is no such flag.
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
+/// Reads a range of a file that is longer than [`SMALL`].
+#[derive(Debug)]
+pub(crate) struct FileReader {
+    file: Arc<File>,
+    path: PathBuf,
+    offset: u64,
+    end: u64,
+    /// A read that had to go to the disk.
+    waiting: Option<JoinHandle<(Buffer, io::Result<usize>)>>,
+    advised: bool,
+    _counted: Counted,
+}
+
+impl FileReader {
+    fn new(file: File, path: PathBuf, range: Range<u64>) -> Self {
+        let Range { start: offset, end } = range;
+        let file = Arc::new(file);
+        Self { file, path, offset, end, waiting: None, advised: false, _counted: Counted::new() }
+    }
+
+    pub(crate) const fn remaining(&self) -> u64 {
+        self.end - self.offset
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if self.offset == self.end {
+            return Poll::Ready(None);
+        }
+        let (buffer, read) = match self.waiting.as_mut() {
+            Some(waiting) => match ready!(Pin::new(waiting).poll(cx)) {
+                Ok((buffer, read)) => (buffer, read.map(Some)),
+                Err(error) => return self.fail(Error::CutOff(error)),
+            },
+            None => self.read_cached(),
+        };
+        self.waiting = None;
+        match read {
+            Ok(Some(0)) => self.fail(failed("read", &self.path, io::ErrorKind::UnexpectedEof.into())),
+            Ok(Some(read)) => Poll::Ready(Some(Ok(self.take(buffer, read)))),
+            Ok(None) => {
+                self.waiting = Some(self.read_disk(buffer));
+                self.poll_next(cx)
+            }
+            Err(error) => self.fail(failed("read", &self.path, error)),
+        }
+    }
+
+    fn next_len(&self) -> usize {
+        self.remaining().min(buffers::LEN as u64) as usize
+    }
+
+    fn read_cached(&self) -> (Buffer, io::Result<Option<usize>>) {
+        let mut buffer = Buffer::take();
+        let read = read_cached(&self.file, &mut buffer.space()[..self.next_len()], self.offset);
+        (buffer, read)
+    }
+
+    fn read_disk(&mut self, mut buffer: Buffer) -> JoinHandle<(Buffer, io::Result<usize>)> {
+        let (file, offset, len) = (Arc::clone(&self.file), self.offset, self.next_len());
+        let advise = !std::mem::replace(&mut self.advised, true);
+        tokio::task::spawn_blocking(move || {
+            if advise {
+                // Only advice: the content is read all the same.
+                let _ = advise_sequential(&file);
+            }
+            let read = file.read_at(&mut buffer.space()[..len], offset);
+            (buffer, read)
+        })
+    }
+
+    fn take(&mut self, mut buffer: Buffer, read: usize) -> Bytes {
+        buffer.fill(read);
+        self.offset += read as u64;
+        Bytes::from_owner(buffer)
+    }
+
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes>>> {
+        self.waiting = None;
+        self.offset = self.end;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+/// Lets the kernel read ahead further than it does by itself.
+#[cfg(target_os = "linux")]
+fn advise_sequential(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_sequential(_: &File) -> io::Result<()> {
+    Ok(())
+}
