@@ -1,1 +1,32 @@
-//! Runs the product as a whole against real clients.
+//! Whole-product tests: the real binary, on a real port, under the hands of the real clients.
+//!
+//! The library holds what the tests in `tests/` share: [`Program`] finds and runs tools, [`Server`] keeps a child process and
+//! its log, [`Railhead`] launches the product, [`Peer`] another registry to check the drivers against, [`TestCa`] makes the
+//! certificates, [`image`] and [`layout`] make the images, [`http`] speaks to the server without any client's help.
+//!
+//! Invariants: everything a test makes lives in its own temporary directory and listens on loopback, on a port the system chose;
+//! a process that a test started ends with the test; a tool that is missing fails its test and says how to get it.
+
+#![expect(clippy::missing_panics_doc, reason = "a panic is how the helpers of a test fail it")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this library is a part of tests")]
+
+pub mod http;
+pub mod image;
+pub mod layout;
+pub mod peer;
+pub mod program;
+pub mod railhead;
+pub mod random;
+pub mod registry;
+pub mod server;
+pub mod tls;
+
+pub use image::Image;
+pub use layout::Layout;
+pub use peer::Peer;
+pub use program::{Outcome, Program};
+pub use railhead::Railhead;
+pub use random::Random;
+pub use registry::Registry;
+pub use server::Server;
+pub use tls::TestCa;

@@ -1,0 +1,135 @@
+//! The least of an HTTP/1.1 client: one request on one connection, in plain text.
+//!
+//! It hides nothing: a connection that breaks in the middle is an error that the caller sees, and nothing is ever sent twice.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A server's address and the credentials to send.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The value of `Authorization`.
+    pub authorization: String,
+}
+
+/// An answer that came in whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The header fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of the header field `name`, given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Http {
+    /// Sends a request and reads the whole answer. `target` is a path or an absolute URL of this server.
+    pub fn send(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+        let mut stream = self.connect()?;
+        let mut head = self.head(method, target, fields);
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        read_answer(stream, method == "HEAD")
+    }
+
+    /// Sends the head of a request that announces all of `body`, then only its first `part` bytes, and hangs up.
+    pub fn send_part(&self, method: &str, target: &str, body: &[u8], part: usize) -> io::Result<()> {
+        let mut stream = self.connect()?;
+        let mut head = self.head(method, target, &[]);
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&body[..part])
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&self.address, LIMIT)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn head(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> String {
+        let path = target.split_once("://").map_or(target, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
+        let Self { address, authorization } = self;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        if !authorization.is_empty() {
+            head.push_str(&format!("Authorization: {authorization}\r\n"));
+        }
+        for (name, value) in fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head
+    }
+}
+
+fn read_answer(stream: TcpStream, bodiless: bool) -> io::Result<Answer> {
+    let mut from = BufReader::new(stream);
+    let status = read_line(&mut from)?;
+    let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or_else(|| broken("no status line"))?;
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(&mut from)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| broken("a header field without a colon"))?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut answer = Answer { status, headers, body: Vec::new() };
+    if bodiless || status == 204 || status == 304 {
+        return Ok(answer);
+    }
+    match answer.header("content-length") {
+        Some(length) => {
+            let length = length.parse().map_err(|_| broken("Content-Length is no number"))?;
+            answer.body = vec![0; length];
+            from.read_exact(&mut answer.body)?;
+        }
+        None if answer.header("transfer-encoding").is_some() => read_chunks(&mut from, &mut answer.body)?,
+        None => return Err(broken("a body of unknown length")),
+    }
+    Ok(answer)
+}
+
+fn read_chunks(from: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let size = read_line(from)?;
+        let size = size.split(';').next().and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+        let size = size.ok_or_else(|| broken("a chunk without a size"))?;
+        if from.by_ref().take(size).read_to_end(body)? as u64 != size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        read_line(from)?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn read_line(from: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    if from.take(64 << 10).read_line(&mut line)? == 0 || !line.ends_with('\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
