@@ -1,0 +1,80 @@
+//! What can go wrong between a client and a registry.
+
+use std::io;
+use std::path::PathBuf;
+
+use http::StatusCode;
+
+use crate::OriginError;
+
+/// A result of the client.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request has no answer, or not the one that was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL is not one of a registry.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// No connection could be made.
+    #[error("cannot connect to {to}")]
+    Connect {
+        /// The origin.
+        to: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection was not made, or the answer did not come, in time.
+    #[error("{to} did not answer within {seconds} s")]
+    Timeout {
+        /// The origin.
+        to: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// A file with certificates is of no use.
+    #[error("cannot read certificates from {path}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// TLS could not be set up at all.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+    /// The connection broke, or what came is not HTTP.
+    #[error("the exchange with {to} failed")]
+    Exchange {
+        /// The origin.
+        to: String,
+        /// Why.
+        source: hyper::Error,
+    },
+    /// The request cannot be written.
+    #[error("the request cannot be made")]
+    Request(#[from] http::Error),
+    /// The answer is larger than it may be.
+    #[error("the answer of {to} is larger than {limit} bytes")]
+    TooLarge {
+        /// The origin.
+        to: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The answer is not what the protocol promises.
+    #[error("{to} answered {status} to {asked}, {what}")]
+    Unexpected {
+        /// The origin.
+        to: String,
+        /// What was asked.
+        asked: String,
+        /// The status.
+        status: StatusCode,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The admin API refused or failed, and said why.
+    #[error("{}", .0.message)]
+    Refused(railhead_api::ErrorDetail),
+}

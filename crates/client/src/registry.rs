@@ -1,0 +1,381 @@
+//! What a registry's client does: log in, push, pull.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
+};
+use http::request::Builder;
+use http::{Method, Request, StatusCode};
+use railhead_api::segment;
+use railhead_oci::{Digest, RepositoryName};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::http1::{Answer, Body, Http, empty, full, stream};
+use crate::{Challenge, Error, Origin, Result};
+
+/// The largest answer that is read into memory, in bytes.
+const ANSWER_MAX: usize = 256 << 20;
+/// What a client takes as a manifest.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
+
+/// Who logs in.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The user; any text when the secret is a token.
+    pub user: String,
+    /// Password or token.
+    pub secret: SecretString,
+}
+
+impl Credentials {
+    fn basic(&self) -> Result<HeaderValue> {
+        let text = STANDARD.encode(format!("{}:{}", self.user, self.secret.expose_secret()));
+        secret_header(format!("Basic {text}"))
+    }
+}
+
+/// What a push made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The digest.
+    pub digest: Digest,
+    /// Where the registry says it is.
+    pub location: Option<String>,
+}
+
+/// A client of one registry. Cloning shares connections and short tokens.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    http: Http,
+    credentials: Option<Credentials>,
+    /// Short tokens by scope.
+    tokens: Arc<Mutex<HashMap<String, SecretString>>>,
+}
+
+impl Registry {
+    /// A client that logs in when the registry asks for it.
+    pub fn new(http: Http, credentials: Option<Credentials>) -> Self {
+        Self { http, credentials, tokens: Arc::default() }
+    }
+
+    /// What carries its requests.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// `GET /v2/`: whether the registry is there and takes the credentials.
+    pub async fn ping(&self) -> Result<Answer> {
+        self.ask("", || Ok((Request::get("/v2/"), empty()))).await
+    }
+
+    /// Sends what `make` makes, and again with a token when the registry asks for one. `scope` is what to ask for
+    /// beforehand, as `repository:team/app:pull`; empty when not known. The answer may be of any status.
+    pub async fn ask(&self, scope: &str, make: impl Fn() -> Result<(Builder, Body)>) -> Result<Answer> {
+        let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
+        let first = self.once(&make, known.as_ref().map(bearer).transpose()?).await?;
+        if first.status != StatusCode::UNAUTHORIZED {
+            return Ok(first);
+        }
+        let Some(challenge) = first.header(WWW_AUTHENTICATE.as_str()).and_then(Challenge::parse) else {
+            return Ok(first);
+        };
+        let authorization = match (challenge.scheme.as_str(), &self.credentials) {
+            ("bearer", _) => {
+                let Some(token) = self.token(&challenge, scope).await? else { return Ok(first) };
+                self.tokens
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(scope.to_owned(), token.clone());
+                bearer(&token)?
+            }
+            ("basic", Some(credentials)) => credentials.basic()?,
+            _ => return Ok(first),
+        };
+        self.once(&make, Some(authorization)).await
+    }
+
+    async fn once(
+        &self,
+        make: &impl Fn() -> Result<(Builder, Body)>,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Answer> {
+        let (mut request, body) = make()?;
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
+        self.http.ask(request.body(body)?, ANSWER_MAX).await
+    }
+
+    /// Asks the realm for a short token; `None` when it gives none.
+    async fn token(&self, challenge: &Challenge, scope: &str) -> Result<Option<SecretString>> {
+        let Some(realm) = challenge.parameter("realm") else { return Ok(None) };
+        let (http, path) = self.realm(realm)?;
+        let mut uri = path;
+        let mut joint = if uri.contains('?') { '&' } else { '?' };
+        let scope = challenge.parameter("scope").unwrap_or(scope);
+        for (name, value) in [("service", challenge.parameter("service").unwrap_or("")), ("scope", scope)] {
+            if !value.is_empty() {
+                // Writing to a string cannot fail.
+                let _ = write!(uri, "{joint}{name}={}", segment(value));
+                joint = '&';
+            }
+        }
+        let mut request = Request::get(uri);
+        if let Some(credentials) = &self.credentials {
+            request = request.header(AUTHORIZATION, credentials.basic()?);
+        }
+        let answer = http.ask(request.body(empty())?, 1 << 20).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
+        }
+        let read: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let token =
+            read.get("token").or_else(|| read.get("access_token")).and_then(serde_json::Value::as_str);
+        Ok(token.map(|token| token.to_owned().into()))
+    }
+
+    /// The client for a realm, and the path and query there.
+    fn realm(&self, realm: &str) -> Result<(Http, String)> {
+        if realm.starts_with('/') {
+            return Ok((self.http.clone(), realm.to_owned()));
+        }
+        let uri: http::Uri = realm.parse().map_err(http::Error::from)?;
+        let origin: Origin =
+            format!("{}://{}", uri.scheme_str().unwrap_or(""), uri.authority().map_or("", |at| at.as_str()))
+                .parse()?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        // Over a unix socket the realm's host is only a name for the same registry.
+        let same = match self.http.origin() {
+            Origin::Socket(_) => true,
+            own @ Origin::Web { .. } => own.authority() == origin.authority(),
+        };
+        if same {
+            return Ok((self.http.clone(), path));
+        }
+        Ok((Http::new(origin, self.http.trust().cloned(), self.http.timeout()), path))
+    }
+
+    /// Whether a repository has a blob.
+    pub async fn has_blob(&self, name: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let path = format!("/v2/{name}/blobs/{digest}");
+        let answer = self.ask(&pull(name), || Ok((Request::head(&path), empty()))).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => self.expect(answer, &[StatusCode::OK], || format!("HEAD {path}")).map(|_| true),
+        }
+    }
+
+    /// A blob's bytes, compared with its digest.
+    pub async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Bytes> {
+        let path = format!("/v2/{name}/blobs/{digest}");
+        let answer = self.ask(&pull(name), || Ok((Request::get(&path), empty()))).await?;
+        let answer = self.expect(answer, &[StatusCode::OK], || format!("GET {path}"))?;
+        self.compare(digest, &answer, &path)?;
+        Ok(answer.body)
+    }
+
+    /// Pushes a blob in one piece, unless it is there.
+    pub async fn push_blob(&self, name: &RepositoryName, bytes: Bytes) -> Result<Pushed> {
+        let digest = Digest::sha256(&bytes);
+        if self.has_blob(name, &digest).await? {
+            return Ok(Pushed { digest, location: None });
+        }
+        let session = self.begin(name).await?;
+        self.finish(name, &session, &digest, bytes).await
+    }
+
+    /// Pushes a blob in chunks, each with its `Content-Range`.
+    pub async fn push_chunks(&self, name: &RepositoryName, chunks: &[Bytes]) -> Result<Pushed> {
+        let whole: Vec<u8> = chunks.concat();
+        let digest = Digest::sha256(&whole);
+        let mut session = self.begin(name).await?;
+        let mut offset = 0;
+        for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
+            let range = format!("{offset}-{}", offset + chunk.len() - 1);
+            let make = || Ok((patch(&session).header(CONTENT_RANGE, &range), full(chunk.clone())));
+            let answer = self.ask(&push(name), make).await?;
+            session = self.session(answer, "PATCH")?;
+            offset += chunk.len();
+        }
+        self.finish(name, &session, &digest, Bytes::new()).await
+    }
+
+    /// Pushes a blob as Docker does: one `PATCH` without a length, one empty `PUT`.
+    pub async fn push_stream(&self, name: &RepositoryName, pieces: &[Bytes]) -> Result<Pushed> {
+        let digest = Digest::sha256(&pieces.concat());
+        let session = self.begin(name).await?;
+        let answer = self.ask(&push(name), || Ok((patch(&session), stream(pieces.to_vec())))).await?;
+        let session = self.session(answer, "PATCH")?;
+        self.finish(name, &session, &digest, Bytes::new()).await
+    }
+
+    /// Begins an upload; where to go on.
+    pub async fn begin(&self, name: &RepositoryName) -> Result<String> {
+        let path = format!("/v2/{name}/blobs/uploads/");
+        let make = || Ok((Request::post(&path).header(CONTENT_LENGTH, 0), empty()));
+        self.session(self.ask(&push(name), make).await?, "POST")
+    }
+
+    /// Ends an upload with its last bytes.
+    pub async fn finish(
+        &self,
+        name: &RepositoryName,
+        session: &str,
+        digest: &Digest,
+        last: Bytes,
+    ) -> Result<Pushed> {
+        let joint = if session.contains('?') { '&' } else { '?' };
+        let uri = format!("{session}{joint}digest={}", segment(&digest.to_string()));
+        let make =
+            || Ok((Request::put(&uri).header(CONTENT_TYPE, "application/octet-stream"), full(last.clone())));
+        let answer = self.ask(&push(name), make).await?;
+        let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {session}"))?;
+        Ok(Pushed { digest: *digest, location: answer.header("location").map(str::to_owned) })
+    }
+
+    /// Mounts a blob of another repository; false when the registry wants it uploaded.
+    pub async fn mount(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
+        let path = format!(
+            "/v2/{to}/blobs/uploads/?mount={}&from={}",
+            segment(&digest.to_string()),
+            segment(from.as_str())
+        );
+        let scope = format!("{} {}", push(to), pull(from));
+        let make = || Ok((Request::post(&path).header(CONTENT_LENGTH, 0), empty()));
+        let answer = self.ask(&scope, make).await?;
+        let wanted = [StatusCode::CREATED, StatusCode::ACCEPTED];
+        Ok(self.expect(answer, &wanted, || format!("POST {path}"))?.status == StatusCode::CREATED)
+    }
+
+    /// Pushes a manifest under a tag or its digest.
+    pub async fn put_manifest(
+        &self,
+        name: &RepositoryName,
+        reference: &str,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Pushed> {
+        let path = format!("/v2/{name}/manifests/{reference}");
+        let make = || Ok((Request::put(&path).header(CONTENT_TYPE, media_type), full(bytes.clone())));
+        let answer = self.ask(&push(name), make).await?;
+        let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {path}"))?;
+        let location = answer.header("location").map(str::to_owned);
+        Ok(Pushed { digest: Digest::sha256(&bytes), location })
+    }
+
+    /// A manifest with its headers; `None` when there is none. A pull by digest compares it.
+    pub async fn manifest(&self, name: &RepositoryName, reference: &str) -> Result<Option<Answer>> {
+        self.manifest_by(Method::GET, name, reference).await
+    }
+
+    /// The headers of a manifest; `None` when there is none.
+    pub async fn head_manifest(&self, name: &RepositoryName, reference: &str) -> Result<Option<Answer>> {
+        self.manifest_by(Method::HEAD, name, reference).await
+    }
+
+    async fn manifest_by(
+        &self,
+        method: Method,
+        name: &RepositoryName,
+        reference: &str,
+    ) -> Result<Option<Answer>> {
+        let path = format!("/v2/{name}/manifests/{reference}");
+        let make =
+            || Ok((Request::builder().method(method.clone()).uri(&path).header(ACCEPT, MANIFESTS), empty()));
+        let answer = self.ask(&pull(name), make).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = self.expect(answer, &[StatusCode::OK], || format!("{method} {path}"))?;
+        if method == Method::GET
+            && let Ok(digest) = reference.parse::<Digest>()
+        {
+            self.compare(&digest, &answer, &path)?;
+        }
+        Ok(Some(answer))
+    }
+
+    /// One page of tags behind `after`.
+    pub async fn tags(&self, name: &RepositoryName, page: u32, after: Option<&str>) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct List {
+            tags: Vec<String>,
+        }
+        let after = after.map(|after| format!("&last={}", segment(after))).unwrap_or_default();
+        let path = format!("/v2/{name}/tags/list?n={page}{after}");
+        let answer = self.ask(&pull(name), || Ok((Request::get(&path), empty()))).await?;
+        let answer = self.expect(answer, &[StatusCode::OK], || format!("GET {path}"))?;
+        match serde_json::from_slice::<List>(&answer.body) {
+            Ok(list) => Ok(list.tags),
+            Err(error) => {
+                Err(self.unexpected(&answer, format!("GET {path}"), format!("not a list of tags: {error}")))
+            }
+        }
+    }
+
+    /// Deletes a manifest, a tag, or a blob: `kind` is `manifests` or `blobs`.
+    pub async fn delete(&self, name: &RepositoryName, kind: &str, reference: &str) -> Result<()> {
+        let path = format!("/v2/{name}/{kind}/{reference}");
+        let answer =
+            self.ask(&format!("repository:{name}:delete"), || Ok((Request::delete(&path), empty()))).await?;
+        self.expect(answer, &[StatusCode::ACCEPTED], || format!("DELETE {path}")).map(|_| ())
+    }
+
+    fn session(&self, answer: Answer, asked: &str) -> Result<String> {
+        let answer = self.expect(answer, &[StatusCode::ACCEPTED], || format!("{asked} of an upload"))?;
+        let Some(location) = answer.header("location") else {
+            return Err(self.unexpected(&answer, asked.to_owned(), "without a Location".to_owned()));
+        };
+        let uri: http::Uri = location.parse().map_err(http::Error::from)?;
+        Ok(uri.path_and_query().map_or("/", |path| path.as_str()).to_owned())
+    }
+
+    fn compare(&self, digest: &Digest, answer: &Answer, path: &str) -> Result<()> {
+        let found = Digest::of(digest.algorithm(), &answer.body);
+        if found == *digest {
+            return Ok(());
+        }
+        Err(self.unexpected(answer, format!("GET {path}"), format!("and the content has digest {found}")))
+    }
+
+    fn expect(&self, answer: Answer, wanted: &[StatusCode], asked: impl Fn() -> String) -> Result<Answer> {
+        if wanted.contains(&answer.status) {
+            return Ok(answer);
+        }
+        let text: String = String::from_utf8_lossy(&answer.body).chars().take(400).collect();
+        Err(self.unexpected(&answer, asked(), format!("and said: {text}")))
+    }
+
+    fn unexpected(&self, answer: &Answer, asked: String, what: String) -> Error {
+        Error::Unexpected { to: self.http.origin().to_string(), asked, status: answer.status, what }
+    }
+}
+
+fn patch(session: &str) -> Builder {
+    Request::patch(session).header(CONTENT_TYPE, "application/octet-stream")
+}
+
+fn pull(name: &RepositoryName) -> String {
+    format!("repository:{name}:pull")
+}
+
+fn push(name: &RepositoryName) -> String {
+    format!("repository:{name}:pull,push")
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue> {
+    secret_header(format!("Bearer {}", token.expose_secret()))
+}
+
+fn secret_header(text: String) -> Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).map_err(http::Error::from)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
