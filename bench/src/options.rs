@@ -19,7 +19,7 @@ Usage: cargo xtask bench [OPTIONS]
   --check          exit with 1 when Railhead misses a target
   --directory DIR  where the servers keep their data while it runs                     [default: target/bench]
 
-A program is looked for in ${RAILHEAD_TOOLS:-~/.cache/railhead-tools}/bin, then on the PATH. One that is not
+A program is looked for in the directory of tools/install, then on the PATH. One that is not
 there is a line that says so. `cargo xtask bench` builds Railhead itself in release mode first.";
 
 /// How much work a run does.

@@ -21,11 +21,7 @@ impl Recipe for Distribution {
     }
 
     fn version(&self, program: &Path) -> Result<String> {
-        let text = output_of(Command::new(program).arg("--version"))?;
-        Ok(match version_in(&text).as_str() {
-            "of unknown version" if self.program == "registry" => "3".to_owned(),
-            version => version.to_owned(),
-        })
+        Ok(version_in(&output_of(Command::new(program).arg("--version"))?))
     }
 
     fn command(&self, program: &Path, home: &Path, address: SocketAddr) -> Result<Command> {

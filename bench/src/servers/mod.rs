@@ -53,9 +53,9 @@ impl Kind {
     pub const fn source(self) -> &'static str {
         match self {
             Self::Railhead => "built by `cargo xtask bench`",
-            Self::Nginx => "Debian package `nginx-light`",
-            Self::Distribution => "`tools/install suites`",
-            Self::DockerRegistry => "Debian package `docker-registry`",
+            Self::Nginx => "`tools/install bench`",
+            Self::Distribution => "`tools/install bench`",
+            Self::DockerRegistry => "`tools/install bench`",
             Self::Gitea => "optional: put `gitea` and its `gitea-static` into the tools directory",
         }
     }
@@ -203,9 +203,9 @@ fn free_address() -> Result<SocketAddr> {
 
 /// A program in the tools directory, else on the PATH, else where Debian keeps daemons.
 fn find_program(name: &str) -> Option<PathBuf> {
-    let tools = std::env::var_os("RAILHEAD_TOOLS")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/railhead-tools")));
+    let directory = |variable| std::env::var_os(variable).map(PathBuf::from);
+    let cache = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")));
+    let tools = directory("RAILHEAD_TOOLS").or_else(|| Some(cache?.join("railhead-tools")));
     let path = std::env::var_os("PATH").unwrap_or_default();
     tools
         .map(|tools| tools.join("bin"))
@@ -226,11 +226,11 @@ fn output_of(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
-/// The first word of `text` that begins with a digit, perhaps behind a `v` or a slash.
+/// The first word of `text` that looks like `1.2`, perhaps behind a `v` or a slash.
 fn version_in(text: &str) -> String {
     text.split(|byte: char| byte.is_whitespace() || byte == '/')
         .map(|word| word.trim_start_matches('v').trim_end_matches(','))
-        .find(|word| word.starts_with(|byte: char| byte.is_ascii_digit()))
+        .find(|word| word.contains('.') && word.starts_with(|byte: char| byte.is_ascii_digit()))
         .unwrap_or("of unknown version")
         .to_owned()
 }

@@ -14,9 +14,9 @@ use crate::session::Login;
 pub struct Railhead;
 
 impl Recipe for Railhead {
-    /// The release build beside this program, unless `RAILHEAD_BENCH_PROGRAM` names another one.
+    /// The release build beside this program, unless `RAILHEAD_BIN` names another one.
     fn find(&self) -> Option<PathBuf> {
-        let named = std::env::var_os("RAILHEAD_BENCH_PROGRAM").map(PathBuf::from);
+        let named = std::env::var_os("RAILHEAD_BIN").map(PathBuf::from);
         let program = named.or_else(|| Some(std::env::current_exe().ok()?.parent()?.join("railhead")))?;
         program.is_file().then_some(program)
     }
