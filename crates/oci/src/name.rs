@@ -202,7 +202,10 @@ mod tests {
         assert_eq!((name.owner(), name.image()), ("team", "tools/build__er-x"));
         assert_eq!("alpine".parse::<RepositoryName>(), Err(NameError::Owner));
         assert_eq!(format!("a/{}", "b".repeat(254)).parse::<RepositoryName>(), Err(NameError::Length));
-        for wrong in ["", "/", "a/", "/a", "a//b", "A/b", "a/b.", "a/.b", "a/../b", "a/b___c", "a/b..c", "a/b c", "a/b:c", "a/é"] {
+        for wrong in [
+            "", "/", "a/", "/a", "a//b", "A/b", "a/b.", "a/.b", "a/../b", "a/b___c", "a/b..c", "a/b c",
+            "a/b:c", "a/é",
+        ] {
             assert_eq!(wrong.parse::<RepositoryName>(), Err(NameError::Segment), "{wrong}");
         }
     }
@@ -211,7 +214,9 @@ mod tests {
     fn tags_keep_their_case_and_have_a_limit() {
         assert_ne!("Latest".parse::<Tag>().unwrap(), "latest".parse::<Tag>().unwrap());
         assert!("a".repeat(128).parse::<Tag>().is_ok());
-        for wrong in [String::new(), "a".repeat(129), ".a".into(), "-a".into(), "a/b".into(), "a b".into(), "ä".into()] {
+        for wrong in
+            [String::new(), "a".repeat(129), ".a".into(), "-a".into(), "a/b".into(), "a b".into(), "ä".into()]
+        {
             assert!(wrong.parse::<Tag>().is_err(), "{wrong}");
         }
     }
