@@ -105,6 +105,12 @@ pub struct TagError;
 pub struct Tag(Arc<str>);
 
 impl Tag {
+    /// A tag of the crate's own making.
+    pub(crate) fn new_unchecked(text: &str) -> Self {
+        debug_assert!(text.parse::<Self>().is_ok());
+        Self(text.into())
+    }
+
     /// The tag's text.
     pub fn as_str(&self) -> &str {
         &self.0
