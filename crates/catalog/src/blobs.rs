@@ -1,60 +1,148 @@
-//! Blobs.
-use crate::*;
+//! Blobs: content by digest. A blob is known once, whatever repositories link it; its bytes are an object of the
+//! blob store, under a key that the catalog binds to the digest.
+//!
+//! Invariant: a blob is known while a repository links it. Whoever takes the last link is told the key to remove.
+
 use railhead_oci::{Digest, RepositoryName};
+
+use crate::owners::changed;
+use crate::sql::{Row, Sql, params};
+use crate::usage::Ledger;
+use crate::{Catalog, Error, Limit, RepositoryId, Result, Timestamp, UploadId};
+
+/// What is known of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRecord {
+    /// The digest of its content.
     pub digest: Digest,
+    /// Its size in bytes.
     pub size: u64,
+    /// Where the blob store has it.
     pub key: String,
+    /// Whether its object was found missing or wrong. A new push heals it.
     pub damaged: bool,
+    /// When its object was bound to the digest.
     pub created_at: Timestamp,
 }
-/// A blob to be committed. `quota` is the server's default.
+
+/// A blob to be committed.
 #[derive(Clone, Debug)]
 pub struct NewBlob {
+    /// The repository that was pushed to.
     pub repository: RepositoryId,
+    /// The digest of the content, verified.
     pub digest: Digest,
+    /// Its size in bytes.
     pub size: u64,
+    /// Where the blob store has it.
     pub key: String,
+    /// The upload that brought it, which ends with the commit.
     pub upload: Option<UploadId>,
+    /// The server's default quota.
     pub quota: Limit,
 }
+
+/// What a commit has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobCommitted {
-    /// The key the digest was bound to before, when it was another: the caller removes that object.
+    /// The key that the digest was bound to before, when it was another one: the caller removes that object.
     pub former_key: Option<String>,
 }
+
 /// What became of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unlinked {
-    /// The blob is not in the repository.
+    /// The repository does not have the blob.
     NotFound,
-    /// This manifest of the repository refers to it.
+    /// It stays: this manifest of the repository refers to it.
     InUse(Digest),
-    /// `free` is the key of the object when no repository has it any more.
-    Removed { free: Option<String> },
+    /// The repository no longer has it.
+    Removed {
+        /// The key of its object when no other repository has it: the caller removes the object.
+        free: Option<String>,
+    },
 }
-/// An owner's usage, computed afresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    pub used_bytes: u64,
-    pub reserved_bytes: u64,
+
+impl BlobRecord {
+    fn read(row: &mut Row) -> Result<Self> {
+        Ok(Self {
+            digest: row.take()?,
+            size: row.take()?,
+            key: row.take()?,
+            damaged: row.take()?,
+            created_at: row.take()?,
+        })
+    }
 }
+
+/// The statement behind [`Catalog::blob_in`].
+pub(crate) const IN_REPOSITORY: &str = "SELECT b.digest, b.size, b.object_key, b.damaged, b.created_at
+    FROM repository AS r JOIN repository_blob AS l ON l.repository = r.id AND l.digest = ?2
+    JOIN blob AS b ON b.digest = l.digest WHERE r.name = ?1";
+
+const LOCKED: &str = "SELECT digest, size, object_key, damaged, created_at FROM blob WHERE digest = ?1
+    /*postgres: FOR UPDATE*/";
+
 impl Catalog {
+    /// The blob, when that repository has it.
     pub async fn blob_in(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRecord>> {
-        todo!()
+        let (repository, digest) = (repository.clone(), *digest);
+        self.read("look up a blob", move |sql| {
+            let row = sql.first(IN_REPOSITORY, params![&repository, &digest])?;
+            row.map(|mut row| BlobRecord::read(&mut row)).transpose()
+        })
+        .await
     }
+
+    /// The blob, whatever repositories have it.
     pub async fn blob(&self, digest: &Digest) -> Result<Option<BlobRecord>> {
-        todo!()
+        let digest = *digest;
+        self.read("look up a blob", move |sql| {
+            let statement =
+                "SELECT digest, size, object_key, damaged, created_at FROM blob WHERE digest = ?1";
+            sql.first(statement, params![&digest])?.map(|mut row| BlobRecord::read(&mut row)).transpose()
+        })
+        .await
     }
-    /// by digest, paged (scrub)
+
+    /// Up to `limit` blobs behind the digest `after`, ordered by digest.
     pub async fn blobs(&self, after: Option<&Digest>, limit: u32) -> Result<Vec<BlobRecord>> {
-        todo!()
+        let after = after.map_or_else(String::new, ToString::to_string);
+        self.read("list the blobs", move |sql| {
+            let mut rows = sql.query(
+                "SELECT digest, size, object_key, damaged, created_at FROM blob WHERE digest > ?1
+                 ORDER BY digest LIMIT ?2",
+                params![&after, limit],
+            )?;
+            rows.iter_mut().map(BlobRecord::read).collect()
+        })
+        .await
     }
+
+    /// Binds a digest to its new object, links it to the repository and ends its upload, all at once. The last
+    /// commit wins, so that a push heals what is damaged. [`Error::NotFound`] when the repository or the upload is
+    /// gone; [`Error::QuotaExceeded`] when the owner has no room for it.
     pub async fn commit_blob(&self, new: NewBlob, now: Timestamp) -> Result<BlobCommitted> {
-        todo!()
+        self.write("commit a blob", move |sql| {
+            let mut ledger = Ledger::lock(sql, new.repository)?;
+            if let Some(upload) = &new.upload {
+                let statement = "DELETE FROM upload WHERE id = ?1 AND repository = ?2 RETURNING reserved";
+                let row = sql.first(statement, params![upload, new.repository])?;
+                let mut row = row.ok_or_else(|| Error::NotFound(format!("upload {upload}")))?;
+                ledger.release(row.take()?)?;
+            }
+            let former_key = bind(sql, &new, now)?;
+            if link(sql, new.repository, &new.digest, now)? {
+                ledger.add_blob(sql, &new.digest, new.size, new.quota)?;
+            }
+            ledger.store(sql)?;
+            Ok(BlobCommitted { former_key })
+        })
+        .await
     }
-    /// `None` when the source does not have it. `quota` is the server's default.
+
+    /// Links a blob that one repository has to another one. `None` when the first does not have it, or has it
+    /// damaged. `quota` is the server's default.
     pub async fn mount_blob(
         &self,
         from: RepositoryId,
@@ -63,15 +151,94 @@ impl Catalog {
         quota: Limit,
         now: Timestamp,
     ) -> Result<Option<BlobRecord>> {
-        todo!()
+        let digest = *digest;
+        self.write("mount a blob", move |sql| {
+            let mut ledger = Ledger::lock(sql, to)?;
+            let Some(mut row) = sql.first(LOCKED, params![&digest])? else { return Ok(None) };
+            let blob = BlobRecord::read(&mut row)?;
+            let linked = "SELECT 1 FROM repository_blob WHERE repository = ?1 AND digest = ?2";
+            if blob.damaged || !sql.any(linked, params![from, &digest])? {
+                return Ok(None);
+            }
+            if link(sql, to, &digest, now)? {
+                ledger.add_blob(sql, &digest, blob.size, quota)?;
+                ledger.store(sql)?;
+            }
+            Ok(Some(blob))
+        })
+        .await
     }
+
+    /// Takes a blob out of a repository, unless a manifest there refers to it.
     pub async fn unlink_blob(&self, repository: RepositoryId, digest: &Digest) -> Result<Unlinked> {
-        todo!()
+        let digest = *digest;
+        self.write("take a blob out of a repository", move |sql| unlink(sql, repository, &digest)).await
     }
+
+    /// Notes that a blob's object is missing or wrong, or that it is well again.
     pub async fn mark_damaged(&self, digest: &Digest, damaged: bool) -> Result<()> {
-        todo!()
+        let digest = *digest;
+        self.write("note whether a blob is damaged", move |sql| {
+            let statement = "UPDATE blob SET damaged = ?2 WHERE digest = ?1";
+            changed(sql.execute(statement, params![&digest, damaged])?, || format!("blob {digest}"))
+        })
+        .await
     }
-    pub async fn recount(&self, owner: OwnerId) -> Result<Usage> {
-        todo!()
+}
+
+/// Binds the digest to the new key, and answers with the former one when it was another.
+fn bind(sql: &mut dyn Sql, new: &NewBlob, now: Timestamp) -> Result<Option<String>> {
+    let insert = "INSERT INTO blob (digest, size, object_key, damaged, created_at) VALUES (?1, ?2, ?3, 0, ?4)
+        ON CONFLICT (digest) DO NOTHING";
+    let former = loop {
+        if sql.execute(insert, params![&new.digest, new.size, &new.key, now])? == 1 {
+            return Ok(None);
+        }
+        // Another transaction may take the last link, and with it the row, between the two statements.
+        if let Some(mut row) = sql.first(LOCKED, params![&new.digest])? {
+            break BlobRecord::read(&mut row)?;
+        }
+    };
+    if former.size != new.size {
+        let sizes = format!("{} bytes and {} bytes", former.size, new.size);
+        return Err(Error::Corrupt(format!("blob {} cannot have both {sizes}", new.digest)));
     }
+    sql.execute(
+        "UPDATE blob SET object_key = ?2, damaged = 0, created_at = ?3 WHERE digest = ?1",
+        params![&new.digest, &new.key, now],
+    )?;
+    Ok(Some(former.key).filter(|key| *key != new.key))
+}
+
+/// Links a blob; `false` when the repository had it.
+fn link(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest, now: Timestamp) -> Result<bool> {
+    let statement = "INSERT INTO repository_blob (repository, digest, linked_at) VALUES (?1, ?2, ?3)
+        ON CONFLICT (repository, digest) DO NOTHING";
+    Ok(sql.execute(statement, params![repository, digest, now])? == 1)
+}
+
+fn unlink(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest) -> Result<Unlinked> {
+    let mut ledger = Ledger::lock(sql, repository)?;
+    let Some(mut row) = sql.first(LOCKED, params![digest])? else { return Ok(Unlinked::NotFound) };
+    let blob = BlobRecord::read(&mut row)?;
+    let user = sql.first(
+        "SELECT m.digest FROM manifest_reference AS f JOIN manifest AS m ON m.id = f.manifest
+         WHERE f.repository = ?1 AND f.digest = ?2 LIMIT 1",
+        params![repository, digest],
+    )?;
+    if let Some(mut row) = user {
+        return Ok(Unlinked::InUse(row.take()?));
+    }
+    let statement = "DELETE FROM repository_blob WHERE repository = ?1 AND digest = ?2";
+    if sql.execute(statement, params![repository, digest])? == 0 {
+        return Ok(Unlinked::NotFound);
+    }
+    ledger.remove_blob(sql, digest, blob.size)?;
+    ledger.store(sql)?;
+    let gone = sql.execute(
+        "DELETE FROM blob WHERE digest = ?1
+         AND NOT EXISTS (SELECT 1 FROM repository_blob AS l WHERE l.digest = blob.digest)",
+        params![digest],
+    )?;
+    Ok(Unlinked::Removed { free: (gone == 1).then_some(blob.key) })
 }

@@ -10,7 +10,6 @@
 //! - What was answered is on disk, except operations marked *volatile*: those survive the end of the process, and
 //!   may be lost when the machine fails.
 //! - A look-up of what is not there answers `None`; a change of it is [`Error::NotFound`].
-#![allow(unused_variables, dead_code, missing_docs, clippy::todo, clippy::unused_async)] // until the bodies are here
 
 mod audit;
 mod blobs;
@@ -27,10 +26,11 @@ mod tags;
 mod time;
 mod tokens;
 mod uploads;
+mod usage;
 mod users;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
-pub use blobs::{BlobCommitted, BlobRecord, NewBlob, Unlinked, Usage};
+pub use blobs::{BlobCommitted, BlobRecord, NewBlob, Unlinked};
 pub use catalog::{Catalog, Location};
 pub use error::{Error, QuotaExceeded, Result};
 pub use id::{OwnerId, RandomError, RepositoryId, TokenId, UploadId, UploadIdError};
@@ -43,4 +43,5 @@ pub use tags::{TagHistory, TagRecord, TagsPage};
 pub use time::{Timestamp, TimestampError};
 pub use tokens::{NewToken, Token, TokenHolder, TokenUse};
 pub use uploads::{NewUpload, Upload, UploadState};
+pub use usage::Usage;
 pub use users::User;

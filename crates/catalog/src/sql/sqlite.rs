@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::jobs::{Queue, Serving};
 use super::{Dialect, EngineError, Failure, Job, Mode, Row, Sql, Value};
-use crate::{Error, Result};
+use crate::Result;
 
 const ENGINE: &str = "SQLite";
 /// How many operations share one transaction at most, so that the first does not wait long for the last.
