@@ -1,0 +1,70 @@
+//! After a kill: staged bytes without an upload, and objects that the catalog does not know, are removed.
+//!
+//! The registry writes an object before the catalog names it, and the catalog forgets it before it is removed, so a
+//! kill can leave an object too many, never one too few. Only what was there before this process started is looked
+//! at; what requests make meanwhile is none of the sweep's business.
+
+use std::time::SystemTime;
+
+use railhead_catalog::UploadId;
+use railhead_registry::{Registry, Result};
+
+/// Entries of the store looked at in one step.
+const PAGE: usize = 1000;
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Staged objects without an upload.
+    pub staged: usize,
+    /// Objects that the catalog does not know.
+    pub objects: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Sweeps what is older than `started`.
+pub async fn sweep(registry: &Registry, started: SystemTime) -> Result<Swept> {
+    let mut swept = Swept::default();
+    sweep_staged(registry, started, &mut swept).await?;
+    sweep_objects(registry, started, &mut swept).await?;
+    Ok(swept)
+}
+
+async fn sweep_staged(registry: &Registry, started: SystemTime, swept: &mut Swept) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = registry.store().list_staged(after.as_ref(), PAGE).await?;
+        for staged in &page {
+            if staged.modified >= started {
+                continue;
+            }
+            let upload = match staged.id.to_string().parse::<UploadId>() {
+                Ok(id) => registry.catalog().upload(id).await?,
+                Err(_) => None,
+            };
+            if upload.is_none() {
+                registry.store().discard(&staged.id, &railhead_blobs::StageState::default()).await?;
+                swept.staged += 1;
+                swept.bytes += staged.size;
+            }
+        }
+        let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(()) };
+        after = Some(last.id);
+    }
+}
+
+async fn sweep_objects(registry: &Registry, started: SystemTime, swept: &mut Swept) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = registry.store().list(after.as_ref(), PAGE).await?;
+        for object in page.iter().filter(|object| object.modified < started) {
+            if registry.forget_orphan(&object.key).await? {
+                swept.objects += 1;
+                swept.bytes += object.size;
+            }
+        }
+        let Some(last) = page.last().filter(|_| page.len() == PAGE) else { return Ok(()) };
+        after = Some(last.key);
+    }
+}
