@@ -136,3 +136,16 @@ fn choose<T: Copy>(list: &str, all: &[T], key: impl Fn(T) -> &'static str, what:
     }
     Ok(all.iter().copied().filter(|item| names.contains(&key(*item))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_put_in_order_and_an_unknown_name_is_refused() {
+        let chosen = choose("gitea, nginx", &Kind::ALL, Kind::key, "server").unwrap();
+        assert_eq!(chosen, [Kind::Nginx, Kind::Gitea]);
+        let error = choose("apache", &Kind::ALL, Kind::key, "server").unwrap_err().to_string();
+        assert!(error.starts_with("no such server: apache; known are railhead,"), "{error}");
+    }
+}

@@ -199,3 +199,30 @@ pub fn write_docs(file: &Path, figures: &str) -> Result<()> {
     std::fs::write(file, format!("{head}{BEGIN}\n{figures}\n{END}{tail}"))
         .with_context(|| format!("cannot write {}", file.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_target_shows_by_how_much() {
+        let sample = |value| Sample { value, cost: None, amount: 1.0 };
+        let mut figures = Figures::default();
+        figures.add(Metric::BlobHead, Kind::Railhead, sample(50.0));
+        assert_eq!(verdicts(&figures, Metric::BlobHead), "≤ 2 × nginx");
+        figures.add(Metric::BlobHead, Kind::Nginx, sample(20.0));
+        assert_eq!(verdicts(&figures, Metric::BlobHead), "≤ 2 × nginx (2.50 ×): **missed**");
+        assert_eq!(verdicts(&figures, Metric::Image), "≤ 4");
+    }
+
+    #[test]
+    fn figures_are_replaced_between_their_marks() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("page.md");
+        std::fs::write(&file, format!("words\n{BEGIN}old\n{END}\nmore\n")).unwrap();
+        write_docs(&file, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("words\n{BEGIN}\nnew\n{END}\nmore\n"));
+        std::fs::write(&file, "words").unwrap();
+        assert!(write_docs(&file, "new").is_err());
+    }
+}

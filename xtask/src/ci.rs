@@ -108,3 +108,22 @@ fn chosen(steps: &[Step], list: &str) -> Result<Vec<String>, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_is_a_step_whether_it_is_a_file_or_a_directory() {
+        let names: Vec<_> = all().unwrap().into_iter().map(|step| step.name).collect();
+        for suite in ["suite-conformance", "suite-clients"] {
+            assert!(names.iter().any(|name| name == suite), "{suite} is not among {names:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused_with_the_known_ones() {
+        let error = chosen(&all().unwrap(), "format,clipy").unwrap_err().to_string();
+        assert!(error.starts_with("no such step: `clipy`; known are format, tools, clippy"), "{error}");
+    }
+}

@@ -53,9 +53,7 @@ impl Kind {
     pub const fn source(self) -> &'static str {
         match self {
             Self::Railhead => "built by `cargo xtask bench`",
-            Self::Nginx => "`tools/install bench`",
-            Self::Distribution => "`tools/install bench`",
-            Self::DockerRegistry => "`tools/install bench`",
+            Self::Nginx | Self::Distribution | Self::DockerRegistry => "`tools/install bench`",
             Self::Gitea => "optional: put `gitea` and its `gitea-static` into the tools directory",
         }
     }
