@@ -18,7 +18,7 @@ impl Recipe for Railhead {
     fn find(&self) -> Option<PathBuf> {
         let named = std::env::var_os("RAILHEAD_BIN").map(PathBuf::from);
         let program = named.or_else(|| Some(std::env::current_exe().ok()?.parent()?.join("railhead")))?;
-        program.is_file().then_some(program)
+        program.is_file().then(|| program.canonicalize().ok())?
     }
 
     fn version(&self, program: &Path) -> Result<String> {
@@ -55,10 +55,10 @@ impl Recipe for Railhead {
     }
 }
 
-/// A command that only its arguments configure.
+/// A command that only its arguments configure: no variable does, nor a `railhead.toml` where the benchmark is started.
 fn command(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).current_dir("/");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RAILHEAD_") {
             command.env_remove(name);
