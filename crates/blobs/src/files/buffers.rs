@@ -1,33 +1,56 @@
 //! Buffers for reading files: used again, so that the kernel need not find and clear fresh memory for every piece.
 //!
-//! Bound: no more buffers lie idle than there are readers, and never more than [`IDLE_MAX`].
+//! Bounds: no more than [`LARGE_MAX`] large buffers exist in the process, whoever holds them, so thousands of slow
+//! clients cost small buffers only; and no more than two lie idle for every reader, as many as a server holds for one
+//! connection. Large buffers are pages of their own, given back to the system at once, whatever the allocator does.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Length of a buffer in bytes. Large enough that a system call is nothing beside its copying, small enough that
-/// the copy is still in the core's cache when it is sent.
-pub(super) const LEN: usize = 256 * 1024;
-const IDLE_MAX: usize = 32;
+use memmap2::MmapMut;
 
-static IDLE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// Length of a large buffer in bytes. Large enough that a system call is nothing beside its copying, small enough
+/// that the copy is still in the core's cache when it is sent.
+const LARGE: usize = 256 * 1024;
+/// Length of a small one.
+const SMALL: usize = 32 * 1024;
+/// 24 MiB.
+const LARGE_MAX: usize = 96;
+
+static IDLE: Mutex<Vec<MmapMut>> = Mutex::new(Vec::new());
+static LARGE_COUNT: AtomicUsize = AtomicUsize::new(0);
 static READERS: AtomicUsize = AtomicUsize::new(0);
 
-/// A buffer of which the first `filled` bytes are content. It goes back when dropped.
+/// A buffer of which the first `filled` bytes are content. A large one goes back when dropped.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    bytes: Box<[u8]>,
+    memory: Memory,
     filled: usize,
 }
 
+#[derive(Debug)]
+enum Memory {
+    Large(MmapMut),
+    Small(Box<[u8]>),
+    /// It went back already.
+    Gone,
+}
+
 impl Buffer {
-    pub(super) fn take() -> Self {
-        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Self { bytes: idle.unwrap_or_else(|| vec![0; LEN].into_boxed_slice()), filled: 0 }
+    /// A buffer that is fit for a read of `wanted` bytes, though it may be shorter.
+    pub(super) fn take(wanted: u64) -> io::Result<Self> {
+        let memory = if wanted > SMALL as u64 { large()? } else { None };
+        let memory = memory.map_or_else(|| Memory::Small(vec![0; SMALL].into()), Memory::Large);
+        Ok(Self { memory, filled: 0 })
     }
 
     pub(super) fn space(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        match &mut self.memory {
+            Memory::Large(pages) => pages,
+            Memory::Small(bytes) => bytes,
+            Memory::Gone => &mut [],
+        }
     }
 
     pub(super) const fn fill(&mut self, len: usize) {
@@ -35,19 +58,46 @@ impl Buffer {
     }
 }
 
+/// A large buffer, if one more may be used.
+fn large() -> io::Result<Option<MmapMut>> {
+    let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    if idle.is_some() {
+        return Ok(idle);
+    }
+    if LARGE_COUNT.fetch_add(1, Ordering::Relaxed) < LARGE_MAX {
+        let pages = MmapMut::map_anon(LARGE);
+        return pages.map(Some).inspect_err(|_| {
+            LARGE_COUNT.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+    LARGE_COUNT.fetch_sub(1, Ordering::Relaxed);
+    Ok(None)
+}
+
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes[..self.filled]
+        match &self.memory {
+            Memory::Large(pages) => &pages[..self.filled],
+            Memory::Small(bytes) => &bytes[..self.filled],
+            Memory::Gone => &[],
+        }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        let Memory::Large(pages) = std::mem::replace(&mut self.memory, Memory::Gone) else { return };
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < READERS.load(Ordering::Relaxed).clamp(1, IDLE_MAX) {
-            idle.push(std::mem::take(&mut self.bytes));
+        if idle.len() < idle_max() {
+            idle.push(pages);
+        } else {
+            LARGE_COUNT.fetch_sub(1, Ordering::Relaxed);
         }
     }
+}
+
+fn idle_max() -> usize {
+    READERS.load(Ordering::Relaxed).saturating_mul(2).max(2)
 }
 
 /// Counts a reader for as long as it lives.
@@ -63,13 +113,13 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let readers = READERS.fetch_sub(1, Ordering::Relaxed) - 1;
+        READERS.fetch_sub(1, Ordering::Relaxed);
         let surplus = {
             let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-            let keep = readers.clamp(1, IDLE_MAX).min(idle.len());
+            let keep = idle_max().min(idle.len());
             idle.split_off(keep)
         };
         // Given back to the system without the lock.
-        drop(surplus);
+        LARGE_COUNT.fetch_sub(surplus.len(), Ordering::Relaxed);
     }
 }

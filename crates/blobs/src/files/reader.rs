@@ -5,7 +5,6 @@
 //! mapped into memory: a damaged disk would end the process.
 
 use std::fs::File;
-use std::future::Future;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -17,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::buffers::{self, Buffer, Counted};
+use super::buffers::{Buffer, Counted};
 use super::{blocking, failed};
 use crate::reader::Source;
 use crate::{Error, Reader, Result};
@@ -64,6 +63,13 @@ fn read_cached(_: &File, _: &mut [u8], _: u64) -> io::Result<Option<usize>> {
     Ok(None)
 }
 
+/// What a read that does not wait came to.
+enum Next {
+    Read(Buffer),
+    /// It would have had to wait; the buffer is still empty.
+    Wait(Buffer),
+}
+
 /// Reads a range of a file that is longer than [`SMALL`].
 #[derive(Debug)]
 pub(crate) struct FileReader {
@@ -72,7 +78,7 @@ pub(crate) struct FileReader {
     offset: u64,
     end: u64,
     /// A read that had to go to the disk.
-    waiting: Option<JoinHandle<(Buffer, io::Result<usize>)>>,
+    waiting: Option<JoinHandle<io::Result<Buffer>>>,
     advised: bool,
     _counted: Counted,
 }
@@ -92,18 +98,23 @@ impl FileReader {
         if self.offset == self.end {
             return Poll::Ready(None);
         }
-        let (buffer, read) = match self.waiting.as_mut() {
+        let read = match self.waiting.as_mut() {
+            None => self.read_cached(),
             Some(waiting) => match ready!(Pin::new(waiting).poll(cx)) {
-                Ok((buffer, read)) => (buffer, read.map(Some)),
+                Ok(read) => read.map(Next::Read),
                 Err(error) => return self.fail(Error::CutOff(error)),
             },
-            None => self.read_cached(),
         };
         self.waiting = None;
         match read {
-            Ok(Some(0)) => self.fail(failed("read", &self.path, io::ErrorKind::UnexpectedEof.into())),
-            Ok(Some(read)) => Poll::Ready(Some(Ok(self.take(buffer, read)))),
-            Ok(None) => {
+            Ok(Next::Read(buffer)) if buffer.as_ref().is_empty() => {
+                self.fail(failed("read", &self.path, io::ErrorKind::UnexpectedEof.into()))
+            }
+            Ok(Next::Read(buffer)) => {
+                self.offset += buffer.as_ref().len() as u64;
+                Poll::Ready(Some(Ok(Bytes::from_owner(buffer))))
+            }
+            Ok(Next::Wait(buffer)) => {
                 self.waiting = Some(self.read_disk(buffer));
                 self.poll_next(cx)
             }
@@ -111,33 +122,34 @@ impl FileReader {
         }
     }
 
-    fn next_len(&self) -> usize {
-        self.remaining().min(buffers::LEN as u64) as usize
+    /// How much of a buffer the next read may fill.
+    fn next_len(&self, buffer: &mut Buffer) -> usize {
+        self.remaining().min(buffer.space().len() as u64) as usize
     }
 
-    fn read_cached(&self) -> (Buffer, io::Result<Option<usize>>) {
-        let mut buffer = Buffer::take();
-        let read = read_cached(&self.file, &mut buffer.space()[..self.next_len()], self.offset);
-        (buffer, read)
+    fn read_cached(&self) -> io::Result<Next> {
+        let mut buffer = Buffer::take(self.remaining())?;
+        let len = self.next_len(&mut buffer);
+        let Some(read) = read_cached(&self.file, &mut buffer.space()[..len], self.offset)? else {
+            return Ok(Next::Wait(buffer));
+        };
+        buffer.fill(read);
+        Ok(Next::Read(buffer))
     }
 
-    fn read_disk(&mut self, mut buffer: Buffer) -> JoinHandle<(Buffer, io::Result<usize>)> {
-        let (file, offset, len) = (Arc::clone(&self.file), self.offset, self.next_len());
+    fn read_disk(&mut self, mut buffer: Buffer) -> JoinHandle<io::Result<Buffer>> {
+        let len = self.next_len(&mut buffer);
+        let (file, offset) = (Arc::clone(&self.file), self.offset);
         let advise = !std::mem::replace(&mut self.advised, true);
         tokio::task::spawn_blocking(move || {
             if advise {
                 // Only advice: the content is read all the same.
                 let _ = advise_sequential(&file);
             }
-            let read = file.read_at(&mut buffer.space()[..len], offset);
-            (buffer, read)
+            let read = file.read_at(&mut buffer.space()[..len], offset)?;
+            buffer.fill(read);
+            Ok(buffer)
         })
-    }
-
-    fn take(&mut self, mut buffer: Buffer, read: usize) -> Bytes {
-        buffer.fill(read);
-        self.offset += read as u64;
-        Bytes::from_owner(buffer)
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes>>> {
