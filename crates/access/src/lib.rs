@@ -1,1 +1,48 @@
-//! railhead-access
+//! Who is asking and what they may do: accounts, tokens, visibility, limits → a decision.
+//!
+//! The way of a request: [`Access::remembered`], else [`Access::authenticate`] makes an [`Identity`] of a header's
+//! text; [`Access::remembered_decision`], else [`Access::decide`] says whether it may do an [`Action`] on a
+//! repository, by the table in `rules`. [`Access::issue`] gives bearer tokens; `admin` changes accounts.
+//!
+//! Invariants:
+//! - A change made through [`Access`] counts for every later call, remembered or not (see `generation`).
+//! - No secret is in an error, in `Debug`, in a log or in the audit; secrets are [`secrecy::SecretString`].
+//! - A narrower credential never makes a wider one.
+
+mod access;
+mod action;
+mod admin;
+mod audit;
+mod authenticate;
+mod bearer;
+mod decide;
+mod error;
+mod generation;
+mod glob;
+mod identity;
+mod issue;
+mod lifetime;
+mod password;
+mod remember;
+mod rules;
+mod scope;
+mod secret;
+mod settings;
+mod tag_rules;
+mod throttle;
+mod uses;
+
+pub use access::Access;
+pub use action::{Action, ActionError, Actions};
+pub use admin::{Actor, Bootstrap, TokenInfo};
+pub use audit::{Act, Audit, Outcome};
+pub use error::{Denial, Error, Reason, Result};
+pub use glob::Glob;
+pub use identity::{Account, Grant, Identity, Principal};
+pub use issue::{GRANTS_MAX, IssuedBearer};
+pub use lifetime::{LifetimeError, parse_lifetime};
+pub use rules::Decision;
+pub use scope::{Over, TokenScope, TokenScopeError};
+pub use secret::{PREFIX as TOKEN_PREFIX, is_token};
+pub use settings::{Clock, Limits, PasswordCost, Settings, Throttling};
+pub use tag_rules::TagRules;
