@@ -3,61 +3,13 @@
 //! A registry writes exactly one `Bearer` challenge: a second one of another scheme breaks clients. A client reads
 //! what others write, which is rarely that tidy, and makes the best of it.
 
-use std::fmt;
-
-/// Why a request was refused, as a challenge says it (RFC 6750 section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BearerError {
-    /// The token is expired, revoked or not ours: get another.
-    InvalidToken,
-    /// The token is right and does not cover this: ask for the scope.
-    InsufficientScope,
-}
-
-impl BearerError {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidToken => "invalid_token",
-            Self::InsufficientScope => "insufficient_scope",
-        }
-    }
-}
-
-/// The one challenge that the registry answers with. [`fmt::Display`] gives the value of the header.
-///
-/// Whatever the fields hold, the value stays one header of visible ASCII and one challenge: quotes and backslashes
-/// are escaped, and what cannot stand in a header becomes a question mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BearerChallenge<'a> {
-    /// Absolute URL of the token endpoint.
-    pub realm: &'a str,
-    /// The registry's name for itself.
-    pub service: &'a str,
-    /// What the token has to cover, as [`crate::Scope`] is written; none for `GET /v2/`.
-    pub scope: Option<&'a str>,
-    /// Why the token sent was not enough; none when there was no token.
-    pub error: Option<BearerError>,
-}
-
-impl fmt::Display for BearerChallenge<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Bearer realm={},service={}", Quoted(self.realm), Quoted(self.service))?;
-        if let Some(scope) = self.scope {
-            write!(f, ",scope={}", Quoted(scope))?;
-        }
-        if let Some(error) = self.error {
-            write!(f, ",error={}", Quoted(error.as_str()))?;
-        }
-        Ok(())
-    }
-}
+use std::fmt::{self, Write as _};
 
 /// A quoted string of RFC 9110, section 5.6.4.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
         f.write_char('"')?;
         for character in self.0.chars() {
             match character {
@@ -73,7 +25,10 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// A challenge of any scheme, as another server wrote it.
+/// A challenge of any scheme: the registry's own, or what another server wrote.
+///
+/// [`fmt::Display`] gives the value of a header. Whatever the fields hold, it is visible ASCII and one challenge:
+/// quotes and backslashes are escaped, and what cannot stand in its place becomes a question mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// The scheme as written, such as `Bearer` or `Basic`; compare with [`Self::is`].
@@ -85,6 +40,19 @@ pub struct Challenge {
 }
 
 impl Challenge {
+    /// The challenge that the registry answers with.
+    ///
+    /// - `realm`: absolute URL of the token endpoint;
+    /// - `service`: the registry's name for itself;
+    /// - `scope`: what the token has to cover, as [`crate::Scope`] is written; none for `GET /v2/`;
+    /// - `error`: why the token sent was not enough, `invalid_token` or `insufficient_scope` (RFC 6750 section 3.1);
+    ///   none when there was no token.
+    pub fn bearer(realm: &str, service: &str, scope: Option<&str>, error: Option<&str>) -> Self {
+        let all = [("realm", Some(realm)), ("service", Some(service)), ("scope", scope), ("error", error)];
+        let given = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        Self { scheme: "Bearer".to_owned(), token68: None, parameters: given.collect() }
+    }
+
     /// Whether it is of this scheme; case does not count.
     pub fn is(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
@@ -104,6 +72,29 @@ impl Challenge {
             read(value, &mut challenges);
         }
         challenges
+    }
+}
+
+impl fmt::Display for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Clean(&self.scheme, is_token).fmt(f)?;
+        if let Some(token) = &self.token68 {
+            write!(f, " {}", Clean(token, is_token68))?;
+        }
+        for (index, (name, value)) in self.parameters.iter().enumerate() {
+            let separator = if index == 0 && self.token68.is_none() { " " } else { "," };
+            write!(f, "{separator}{}={}", Clean(name, is_token), Quoted(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// A text of which only some characters are let through.
+struct Clean<'a>(&'a str, fn(char) -> bool);
+
+impl fmt::Display for Clean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| f.write_char(if self.1(character) { character } else { '?' }))
     }
 }
 
@@ -127,10 +118,8 @@ fn read(value: &str, challenges: &mut Vec<Challenge>) {
         if let Some(text) = behind.trim_start_matches([' ', '\t']).strip_prefix('=') {
             let (text, behind) = parameter_value(text.trim_start_matches([' ', '\t']));
             rest = behind;
-            if challenges.len() > first {
-                if let Some(challenge) = challenges.last_mut() {
-                    challenge.parameters.push((word.to_ascii_lowercase(), text));
-                }
+            if let Some(challenge) = challenges[first..].last_mut() {
+                challenge.parameters.push((word.to_ascii_lowercase(), text));
             }
             continue;
         }
@@ -142,6 +131,10 @@ fn read(value: &str, challenges: &mut Vec<Challenge>) {
 
 fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
+}
+
+fn is_token68(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~+/=".contains(character)
 }
 
 fn split_token(text: &str) -> (&str, &str) {
@@ -157,7 +150,7 @@ fn split_token68(text: &str) -> (Option<String>, &str) {
     let element = text.find(',').map_or(text, |comma| &text[..comma]);
     let token = element.trim_end();
     let body = token.trim_end_matches('=');
-    let valid = !body.is_empty() && body.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+/".contains(c));
+    let valid = !body.is_empty() && !body.contains('=') && body.chars().all(is_token68);
     if valid { (Some(token.to_owned()), &text[element.len()..]) } else { (None, text) }
 }
 
@@ -195,29 +188,26 @@ mod tests {
 
     #[test]
     fn a_challenge_is_written_as_clients_know_it() {
-        let mut challenge = BearerChallenge {
-            realm: "https://git.example.org/token",
-            service: "git.example.org",
-            scope: None,
-            error: None,
-        };
+        let (realm, service) = ("https://git.example.org/token", "git.example.org");
+        let base = r#"Bearer realm="https://git.example.org/token",service="git.example.org""#;
+        assert_eq!(Challenge::bearer(realm, service, None, None).to_string(), base);
         assert_eq!(
-            challenge.to_string(),
-            r#"Bearer realm="https://git.example.org/token",service="git.example.org""#
-        );
-        challenge.scope = Some("repository:team/app:pull,push");
-        challenge.error = Some(BearerError::InsufficientScope);
-        assert_eq!(
-            challenge.to_string(),
-            r#"Bearer realm="https://git.example.org/token",service="git.example.org",scope="repository:team/app:pull,push",error="insufficient_scope""#
+            Challenge::bearer(realm, service, Some("repository:a/b:pull,push"), Some("insufficient_scope"))
+                .to_string(),
+            format!(r#"{base},scope="repository:a/b:pull,push",error="insufficient_scope""#),
         );
     }
 
     #[test]
     fn nothing_breaks_out_of_a_challenge() {
-        let challenge =
-            BearerChallenge { realm: "a\"b\\c\r\nSet-Cookie: x", service: "é", scope: None, error: None };
+        let challenge = Challenge::bearer("a\"b\\c\r\nSet-Cookie: x", "é", None, None);
         assert_eq!(challenge.to_string(), r#"Bearer realm="a\"b\\c??Set-Cookie: x",service="?""#);
+        let odd = Challenge {
+            scheme: "a b\r\n".into(),
+            token68: Some("x,y=".into()),
+            parameters: vec![("n\"".into(), String::new())],
+        };
+        assert_eq!(odd.to_string(), r#"a?b?? x?y=,n?="""#);
     }
 
     #[test]
@@ -260,18 +250,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(realm in "[ -~]{0,60}", service in "[ -~]{0,60}", scope in prop::option::of("[ -~]{0,60}")) {
-            let challenge = BearerChallenge { realm: &realm, service: &service, scope: scope.as_deref(), error: None };
-            let found = parse(&challenge.to_string());
-            prop_assert_eq!(found.len(), 1);
-            prop_assert_eq!(found[0].parameter("realm"), Some(&*realm));
-            prop_assert_eq!(found[0].parameter("service"), Some(&*service));
-            prop_assert_eq!(found[0].parameter("scope"), scope.as_deref());
+            let challenge = Challenge::bearer(&realm, &service, scope.as_deref(), None);
+            prop_assert_eq!(parse(&challenge.to_string()), [challenge]);
         }
 
         #[test]
         fn no_header_makes_the_parser_panic(value in "([A-Za-z\"=,\\\\ é]|Bearer |realm=\"|, ){0,60}", text: String) {
             parse(&value);
-            let written = BearerChallenge { realm: &text, service: &text, scope: Some(&text), error: None }.to_string();
+            let written = Challenge::bearer(&text, &text, Some(&text), None).to_string();
             prop_assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert_eq!(parse(&written).len(), 1);
         }

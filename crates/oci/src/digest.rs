@@ -28,6 +28,7 @@ impl Algorithm {
     }
 
     /// Length of the hash in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "no hash is empty")]
     pub const fn len(self) -> usize {
         match self {
             Self::Sha256 => 32,

@@ -1,12 +1,10 @@
 //! What the fuzzers run: one function a parser, shared by `fuzz/` and by the short run in the tests.
 //!
 //! Each takes any bytes, and panics if a promise of the parser does not hold.
-#![expect(clippy::missing_panics_doc, reason = "a panic is what they are for")]
 
 use crate::{
-    BearerChallenge, Challenge, Digest, Hasher, Manifest, Page, Pattern, Query, Reference, RepositoryName,
-    Scope, V2Path, media, next_link, parse_byte_range, parse_chunk_range, parse_next_link,
-    parse_upload_range,
+    BlobRange, Challenge, ContentRange, Digest, Hasher, ListQuery, Manifest, Pattern, Query, Reference,
+    RepositoryName, Scope, V2Path, media, next_link, parse_next_link, parse_upload_range,
 };
 
 /// A target and seeds from which to begin.
@@ -85,10 +83,14 @@ const CHALLENGE_SEEDS: &[&str] = &[
 pub fn challenge(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     Challenge::parse_all([&*text, &*text]);
-    let written = BearerChallenge { realm: &text, service: "x", scope: Some(&text), error: None }.to_string();
+    let challenge = Challenge::bearer(&text, "x", Some(&text), None);
+    let written = challenge.to_string();
     assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let read = Challenge::parse_all([&*written]);
     assert_eq!((read.len(), read[0].parameters.len()), (1, 3));
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        assert_eq!(read, [challenge]);
+    }
 }
 
 const SCOPE_SEEDS: &[&str] = &[
@@ -110,12 +112,12 @@ const RANGE_SEEDS: &[&str] =
 /// Ranges: never empty, never outside of the content.
 pub fn range(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(range) = parse_chunk_range(&text) {
-        assert!(range.start < range.end);
+    if let Ok(range) = ContentRange::read(&text) {
+        assert!(range.len() > 0);
     }
     let _ = parse_upload_range(&text);
     for size in [0, 1, 100, u64::MAX] {
-        if let Ok(Some(range)) = parse_byte_range(Some(&text), size) {
+        if let Ok(BlobRange::Part(range)) = BlobRange::read(&text, size) {
             assert!(range.start < range.end && range.end <= size);
         }
     }
@@ -133,17 +135,19 @@ const PATH_SEEDS: &[&str] = &[
 /// Paths and queries: a page that is read is linked to, and the link reads back.
 pub fn path(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let (path, query) = text.split_once('?').map_or((&*text, None), |(path, query)| (path, Some(query)));
+    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
     if let Ok(V2Path::Upload { id, .. }) = V2Path::parse(path) {
         assert!(!id.is_empty() && !id.contains('/'));
     }
-    let query = Query::new(query);
-    let _ = (query.get("digest"), query.get_literal("artifactType"), query.all("tag").count());
-    if let Ok(Page { n: Some(n), last: Some(last) }) = Page::parse(query) {
-        let link = next_link("/v2/_catalog", &[("n", &n.to_string()), ("last", &last)]);
+    let pairs = Query::new(Some(query));
+    let _ = (pairs.get("digest"), pairs.get_literal("artifactType"), pairs.all("tag").count());
+    if let Ok(ListQuery { n: Some(n), last: Some(last) }) = ListQuery::read(query)
+        && let Ok(entries) = u32::try_from(n)
+    {
+        let link = next_link("/v2/_catalog", entries, &last);
         let target = parse_next_link([&*link]).expect("it is a link");
         let (_, query) = target.split_once('?').expect("it has a query");
-        assert_eq!(Page::parse(Query::new(Some(query))), Ok(Page { n: Some(n), last: Some(last) }));
+        assert_eq!(ListQuery::read(query), Ok(ListQuery { n: Some(n), last: Some(last) }));
     }
     let _ = parse_next_link([&*text]);
 }

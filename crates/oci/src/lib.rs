@@ -23,10 +23,10 @@ mod range;
 mod referrers;
 mod scope;
 
-pub use challenge::{BearerChallenge, BearerError, Challenge};
+pub use challenge::Challenge;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use error::{ErrorBody, ErrorCode, ErrorEntry};
-pub use list::{Page, PageError, next_link, parse_next_link};
+pub use list::{ListQuery, ListQueryError, next_link, parse_next_link};
 pub use manifest::{Manifest, ManifestError};
 pub use media::ManifestKind;
 pub use name::{NameError, Reference, ReferenceError, RepositoryName, Tag, TagError};
@@ -34,8 +34,7 @@ pub use path::{PathError, V2Path};
 pub use pattern::{Pattern, PatternError};
 pub use query::{Query, QueryError, percent_encode};
 pub use range::{
-    RangeError, Unsatisfiable, content_range, parse_byte_range, parse_chunk_range, parse_upload_range,
-    upload_range,
+    BlobRange, ContentRange, RangeError, Unsatisfiable, content_range, parse_upload_range, upload_range,
 };
 pub use referrers::{is_signature_tag, referrers_subject, referrers_tag};
 pub use scope::{Action, Actions, Scope};

@@ -5,7 +5,7 @@ use crate::query::{Query, QueryError, percent_encode};
 
 /// Why a list cannot be given as asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PageError {
+pub enum ListQueryError {
     /// `n` is negative, or not a number.
     #[error("n is the number of results and must be a number from 0")]
     Number,
@@ -14,7 +14,7 @@ pub enum PageError {
     Query(#[from] QueryError),
 }
 
-impl PageError {
+impl ListQueryError {
     /// The code to answer with.
     pub const fn code(&self) -> ErrorCode {
         ErrorCode::PaginationNumberInvalid
@@ -23,43 +23,34 @@ impl PageError {
 
 /// The part of a list that a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct ListQuery {
     /// How many results; 0 is an empty list without a link. None leaves it to the registry.
     pub n: Option<usize>,
     /// Begin behind this entry, which need not exist. Never empty.
     pub last: Option<String>,
 }
 
-impl Page {
+impl ListQuery {
     /// Reads `n` and `last`. A number too large to count is as good as no limit.
-    pub fn parse(query: Query<'_>) -> Result<Self, PageError> {
+    pub fn read(query: &str) -> Result<Self, ListQueryError> {
+        let query = Query::new(Some(query));
         let n = match query.get("n")? {
             Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some(text.parse().unwrap_or(usize::MAX))
             }
-            Some(_) => return Err(PageError::Number),
+            Some(_) => return Err(ListQueryError::Number),
             None => None,
         };
         let last = query.get("last")?.filter(|last| !last.is_empty()).map(String::from);
         Ok(Self { n, last })
     }
-
-    /// How many results to give, where the registry gives at most `most`.
-    pub fn limit(&self, most: usize) -> usize {
-        self.n.map_or(most, |n| n.min(most))
-    }
 }
 
-/// The `Link` header to the next page of `path`, a URL path that needs no encoding; the query is encoded here.
-pub fn next_link(path: &str, query: &[(&str, &str)]) -> String {
-    let mut link = String::from("<");
-    link.push_str(path);
-    for (index, (name, value)) in query.iter().enumerate() {
-        link.push(if index == 0 { '?' } else { '&' });
-        link.push_str(name);
-        link.push('=');
-        percent_encode(value, &mut link);
-    }
+/// The `Link` header to the page behind `last`, with `n` entries, of the list at `path`: a URL path that needs no
+/// encoding. `last` is encoded here.
+pub fn next_link(path: &str, n: u32, last: &str) -> String {
+    let mut link = format!("<{path}?n={n}&last=");
+    percent_encode(last, &mut link);
     link.push_str(">; rel=\"next\"");
     link
 }
@@ -97,34 +88,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn page(query: &str) -> Result<Page, PageError> {
-        Page::parse(Query::new(Some(query)))
+    fn page(query: &str) -> Result<ListQuery, ListQueryError> {
+        ListQuery::read(query)
     }
 
     #[test]
     fn pages_are_read_from_a_query() {
-        assert_eq!(page(""), Ok(Page::default()));
-        assert_eq!(page("n=0"), Ok(Page { n: Some(0), last: None }));
-        assert_eq!(page("n=2&last=a%2Fb"), Ok(Page { n: Some(2), last: Some("a/b".into()) }));
-        assert_eq!(page("last="), Ok(Page::default()));
-        assert_eq!(page("n=99999999999999999999999").unwrap().limit(100), 100);
+        assert_eq!(page(""), Ok(ListQuery::default()));
+        assert_eq!(page("n=0"), Ok(ListQuery { n: Some(0), last: None }));
+        assert_eq!(page("n=2&last=a%2Fb"), Ok(ListQuery { n: Some(2), last: Some("a/b".into()) }));
+        assert_eq!(page("last="), Ok(ListQuery::default()));
+        assert_eq!(page("n=99999999999999999999999").unwrap().n, Some(usize::MAX));
         for wrong in ["n=-1", "n=", "n", "n=a", "n=1.5", "n=+1", "n=%zz"] {
             assert_eq!(page(wrong).unwrap_err().code(), ErrorCode::PaginationNumberInvalid, "{wrong}");
         }
     }
 
     #[test]
-    fn a_limit_is_the_smaller_number() {
-        assert_eq!(Page { n: Some(0), last: None }.limit(10), 0);
-        assert_eq!(Page { n: Some(99), last: None }.limit(10), 10);
-        assert_eq!(Page::default().limit(10), 10);
-    }
-
-    #[test]
     fn the_link_is_encoded() {
-        let link = next_link("/v2/_catalog", &[("n", "2"), ("last", "a/b>c")]);
+        let link = next_link("/v2/_catalog", 2, "a/b>c");
         assert_eq!(link, "</v2/_catalog?n=2&last=a%2Fb%3Ec>; rel=\"next\"");
-        assert_eq!(next_link("/v2/a/b/tags/list", &[]), "</v2/a/b/tags/list>; rel=\"next\"");
     }
 
     #[test]
@@ -143,10 +126,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_next_page_reads_back(n: usize, last in ".{1,40}") {
-            let link = next_link("/x", &[("n", &n.to_string()), ("last", &last)]);
+        fn a_next_page_reads_back(n: u32, last in ".{1,40}") {
+            let link = next_link("/x", n, &last);
             let (_, query) = parse_next_link([&*link]).unwrap().split_once('?').unwrap();
-            prop_assert_eq!(page(query), Ok(Page { n: Some(n), last: Some(last) }));
+            prop_assert_eq!(page(query), Ok(ListQuery { n: Some(n as usize), last: Some(last) }));
         }
 
         #[test]

@@ -185,8 +185,8 @@ impl Manifest {
     fn read_other(&mut self, bytes: &[u8]) -> Result<(), ManifestError> {
         let mut document: serde_json::Map<String, Value> = serde_json::from_slice(bytes)?;
         let mut references = |field: &str| match document.remove(field) {
-            Some(Value::Array(items)) => items.into_iter().filter_map(owned_reference).collect(),
-            Some(item) => owned_reference(item).into_iter().collect(),
+            Some(Value::Array(items)) => items.iter().filter_map(reference).collect(),
+            Some(item) => reference(&item).into_iter().collect(),
             None => Vec::new(),
         };
         for (digest, foreign) in ["config", "layers", "blobs"].into_iter().flat_map(&mut references) {
@@ -295,8 +295,8 @@ fn shortened(text: &str) -> String {
     text.chars().take(140).collect()
 }
 
-fn owned_reference(value: Value) -> Option<(Digest, bool)> {
-    let Object(descriptor) = Object::<Descriptor<'_>>::deserialize(&value).ok()?;
+fn reference(value: &Value) -> Option<(Digest, bool)> {
+    let Object(descriptor) = Object::<Descriptor<'_>>::deserialize(value).ok()?;
     Some((descriptor.digest.parse().ok()?, descriptor.is_foreign()))
 }
 

@@ -73,10 +73,10 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
         let mut next = [false; PATTERN_MAX + 1];
         let mut alive = false;
         for (index, wanted) in pattern.iter().enumerate().filter(|(index, _)| now[*index]) {
-            let to = if *wanted != b'*' {
-                (wanted == byte).then_some(index + 1)
-            } else {
+            let to = if *wanted == b'*' {
                 (*byte != b'/' || is_double(pattern, index)).then_some(index)
+            } else {
+                (wanted == byte).then_some(index + 1)
             };
             if let Some(to) = to {
                 next[to] = true;

@@ -20,24 +20,45 @@ impl RangeError {
     }
 }
 
-/// Reads the `Content-Range` of a chunk: `0-99`, and also `bytes 0-99/200`, `bytes 0-99/*`, `bytes=0-99`.
-pub fn parse_chunk_range(header: &str) -> Result<Range<u64>, RangeError> {
-    let text = header.trim();
-    let (text, total) = match text.get(..5) {
-        Some(unit) if unit.eq_ignore_ascii_case("bytes") => {
-            let text = text[5..].strip_prefix([' ', '=']).ok_or(RangeError)?;
-            match text.split_once('/') {
-                Some((text, "*")) => (text, None),
-                Some((text, total)) => (text, Some(number(total).ok_or(RangeError)?)),
-                None => (text, None),
-            }
-        }
-        _ => (text, None),
+/// The bytes that a chunk is. Never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentRange {
+    /// The first byte.
+    pub start: u64,
+    /// The byte behind the last.
+    pub end: u64,
+}
+
+impl ContentRange {
+    /// Reads the `Content-Range` of a chunk: `0-99`, and also `bytes 0-99/200`, `bytes 0-99/*`, `bytes=0-99`.
+    pub fn read(header: &str) -> Result<Self, RangeError> {
+        let (text, total) = without_unit(header.trim())?;
+        let (first, last) = text.trim().split_once('-').ok_or(RangeError)?;
+        let start = number(first).ok_or(RangeError)?;
+        let end = number(last).and_then(|last| last.checked_add(1)).ok_or(RangeError)?;
+        let valid = start < end && total.is_none_or(|total| end <= total);
+        if valid { Ok(Self { start, end }) } else { Err(RangeError) }
+    }
+
+    /// How many bytes.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub const fn len(&self) -> u64 {
+        self.end - self.start
+    }
+}
+
+/// Takes off `bytes ` and the total, if they are there.
+fn without_unit(text: &str) -> Result<(&str, Option<u64>), RangeError> {
+    let rest = match text.split_at_checked(5) {
+        Some((unit, rest)) if unit.eq_ignore_ascii_case("bytes") => rest,
+        _ => return Ok((text, None)),
     };
-    let (first, last) = text.trim().split_once('-').ok_or(RangeError)?;
-    let first = number(first).ok_or(RangeError)?;
-    let end = number(last).and_then(|last| last.checked_add(1)).ok_or(RangeError)?;
-    if first < end && total.is_none_or(|total| end <= total) { Ok(first..end) } else { Err(RangeError) }
+    let rest = rest.strip_prefix([' ', '=']).ok_or(RangeError)?;
+    match rest.split_once('/') {
+        Some((range, "*")) => Ok((range, None)),
+        Some((range, total)) => Ok((range, Some(number(total).ok_or(RangeError)?))),
+        None => Ok((rest, None)),
+    }
 }
 
 /// The `Range` of an answer about an upload that has `received` bytes.
@@ -50,9 +71,9 @@ pub fn upload_range(received: u64) -> String {
 /// How many bytes a registry has of an upload, by the `Range` of its answer; `0-0` is read as none, for a client
 /// that sends a byte again fails less badly than one that leaves it out.
 pub fn parse_upload_range(header: &str) -> Result<u64, RangeError> {
-    match parse_chunk_range(header)? {
-        Range { start: 0, end: 1 } => Ok(0),
-        Range { start: 0, end } => Ok(end),
+    match ContentRange::read(header)? {
+        ContentRange { start: 0, end: 1 } => Ok(0),
+        ContentRange { start: 0, end } => Ok(end),
         _ => Err(RangeError),
     }
 }
@@ -72,18 +93,29 @@ impl Unsatisfiable {
     }
 }
 
-/// The part of `size` bytes that a `Range` header asks for; none where the whole content is the right answer.
-///
-/// Other units, several ranges and what cannot be read are ignored, as RFC 9110 allows or demands. So is any range
-/// of empty content: some clients ask for `bytes=0-` always, and nothing is all there is.
-pub fn parse_byte_range(header: Option<&str>, size: u64) -> Result<Option<Range<u64>>, Unsatisfiable> {
-    match header.and_then(requested) {
-        _ if size == 0 => Ok(None),
-        None => Ok(None),
-        Some(Requested::Suffix(0)) => Err(Unsatisfiable { size }),
-        Some(Requested::Suffix(length)) => Ok(Some(size.saturating_sub(length)..size)),
-        Some(Requested::From(first, _)) if first >= size => Err(Unsatisfiable { size }),
-        Some(Requested::From(first, last)) => Ok(Some(first..last.saturating_add(1).min(size))),
+/// What to answer to the `Range` header of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobRange {
+    /// The whole content, with status 200.
+    Whole,
+    /// This part of it, never empty, with status 206 and [`content_range`].
+    Part(Range<u64>),
+}
+
+impl BlobRange {
+    /// Reads a `Range` header about `size` bytes.
+    ///
+    /// Other units, several ranges and what cannot be read are ignored, as RFC 9110 allows or demands. So is any
+    /// range of empty content: some clients ask for `bytes=0-` always, and nothing is all there is.
+    pub fn read(header: &str, size: u64) -> Result<Self, Unsatisfiable> {
+        match requested(header) {
+            None => Ok(Self::Whole),
+            Some(_) if size == 0 => Ok(Self::Whole),
+            Some(Requested::Suffix(0)) => Err(Unsatisfiable { size }),
+            Some(Requested::Suffix(length)) => Ok(Self::Part(size.saturating_sub(length)..size)),
+            Some(Requested::From(first, _)) if first >= size => Err(Unsatisfiable { size }),
+            Some(Requested::From(first, last)) => Ok(Self::Part(first..last.saturating_add(1).min(size))),
+        }
     }
 }
 
@@ -142,7 +174,12 @@ mod tests {
             ("Bytes=5-9", 5..10),
             ("0-18446744073709551614", 0..u64::MAX),
         ] {
-            assert_eq!(parse_chunk_range(header), Ok(expected), "{header}");
+            let range = ContentRange::read(header).unwrap();
+            assert_eq!(
+                (range.start..range.end, range.len()),
+                (expected.clone(), expected.end - expected.start),
+                "{header}"
+            );
         }
         for wrong in [
             "",
@@ -162,7 +199,7 @@ mod tests {
             "0-18446744073709551615",
             "0-99999999999999999999999",
         ] {
-            assert_eq!(parse_chunk_range(wrong), Err(RangeError), "{wrong}");
+            assert_eq!(ContentRange::read(wrong), Err(RangeError), "{wrong}");
         }
     }
 
@@ -192,7 +229,7 @@ mod tests {
             ("bytes=0-99999999999999999999999", 0..10),
             ("bytes=-99999999999999999999999", 0..10),
         ] {
-            assert_eq!(parse_byte_range(Some(header), 10), Ok(Some(expected)), "{header}");
+            assert_eq!(BlobRange::read(header, 10), Ok(BlobRange::Part(expected)), "{header}");
         }
         assert_eq!(content_range(&(5..10), 10), "bytes 5-9/10");
     }
@@ -211,16 +248,15 @@ mod tests {
             "bytes=+1-2",
             "0-5",
         ] {
-            assert_eq!(parse_byte_range(Some(header), 10), Ok(None), "{header}");
+            assert_eq!(BlobRange::read(header, 10), Ok(BlobRange::Whole), "{header}");
         }
-        assert_eq!(parse_byte_range(None, 10), Ok(None));
-        assert_eq!(parse_byte_range(Some("bytes=0-"), 0), Ok(None));
+        assert_eq!(BlobRange::read("bytes=0-", 0), Ok(BlobRange::Whole));
     }
 
     #[test]
     fn what_lies_outside_is_refused_with_the_size() {
         for header in ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-"] {
-            assert_eq!(parse_byte_range(Some(header), 10), Err(Unsatisfiable { size: 10 }), "{header}");
+            assert_eq!(BlobRange::read(header, 10), Err(Unsatisfiable { size: 10 }), "{header}");
         }
         assert_eq!(Unsatisfiable { size: 10 }.content_range(), "bytes */10");
     }
@@ -228,10 +264,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_range_lies_in_the_content(header in "(bytes)?[ =]?[0-9]{0,22}-?[0-9]{0,22}.{0,3}", size: u64) {
-            if let Ok(Some(range)) = parse_byte_range(Some(&header), size) {
+            if let Ok(BlobRange::Part(range)) = BlobRange::read(&header, size) {
                 prop_assert!(range.start < range.end && range.end <= size);
             }
-            if let Ok(range) = parse_chunk_range(&header) {
+            if let Ok(range) = ContentRange::read(&header) {
                 prop_assert!(range.start < range.end);
             }
         }

@@ -140,7 +140,8 @@ impl Scope {
         let (name, actions) = rest.rsplit_once(':')?;
         // `repository(plugin)` is a repository of a class that makes no difference here.
         let class = kind.strip_prefix("repository")?;
-        if !class.is_empty() && !(class.starts_with('(') && class.ends_with(')')) {
+        let known = class.is_empty() || (class.starts_with('(') && class.ends_with(')'));
+        if !known {
             return None;
         }
         let name = match name.split_once('/') {

@@ -95,9 +95,9 @@ fn mutate(input: &mut Vec<u8>, other: &[u8], numbers: &mut Numbers) {
 
 fn run(target: &Target, seed: u64, runs: u64) {
     let check = |input: &[u8]| {
-        if catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_err() {
-            panic!("{} with FUZZ_SEED={seed} fails on {:?}", target.name, String::from_utf8_lossy(input));
-        }
+        let survived = catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_ok();
+        let input = String::from_utf8_lossy(input);
+        assert!(survived, "{} with FUZZ_SEED={seed} fails on {input:?}", target.name);
     };
     let mut numbers = Numbers(seed);
     for input in target.seeds {
