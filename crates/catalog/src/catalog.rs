@@ -78,7 +78,8 @@ impl Catalog {
     pub async fn close(&self) -> Result<()> {
         self.0.engine.close();
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        aside(move || threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| Error::Closed))).await?
+        aside(move || threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| Error::Closed)))
+            .await?
     }
 
     /// Whether this process is the only writer, so that answers may be remembered. With Postgres other replicas

@@ -23,6 +23,8 @@ mod repositories;
 mod settings;
 mod sql;
 mod tags;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod tokens;
 mod uploads;

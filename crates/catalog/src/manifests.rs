@@ -109,7 +109,8 @@ pub struct Referrer {
 pub(crate) const BY_TAG: &str = "SELECT m.digest, m.media_type, m.content, m.pushed_at FROM repository AS r
     JOIN tag AS t ON t.repository = r.id AND t.name = ?2
     JOIN manifest AS m ON m.repository = r.id AND m.digest = t.digest WHERE r.name = ?1";
-pub(crate) const BY_DIGEST: &str = "SELECT m.digest, m.media_type, m.content, m.pushed_at FROM repository AS r
+pub(crate) const BY_DIGEST: &str =
+    "SELECT m.digest, m.media_type, m.content, m.pushed_at FROM repository AS r
     JOIN manifest AS m ON m.repository = r.id AND m.digest = ?2 WHERE r.name = ?1";
 
 /// The statement behind [`Catalog::referrers`].
@@ -199,7 +200,8 @@ impl Catalog {
             for tag in &tags {
                 remember(sql, repository, tag, &digest, account, now)?;
             }
-            let statement = "DELETE FROM manifest WHERE repository = ?1 AND digest = ?2 RETURNING size, subject";
+            let statement =
+                "DELETE FROM manifest WHERE repository = ?1 AND digest = ?2 RETURNING size, subject";
             let row = sql.first(statement, params![repository, &digest])?;
             let mut row = row.ok_or_else(|| Error::NotFound(format!("manifest {digest}")))?;
             ledger.remove_manifest(row.take()?)?;

@@ -72,7 +72,8 @@ impl Catalog {
                 changed(rows, || format!("member {user} in organisation {organisation}"))?;
                 return bump_generation(sql);
             };
-            let statement = "SELECT 1 FROM owner WHERE id = ?1 AND kind = 'organisation' /*postgres: FOR KEY SHARE*/";
+            let statement =
+                "SELECT 1 FROM owner WHERE id = ?1 AND kind = 'organisation' /*postgres: FOR KEY SHARE*/";
             if !sql.any(statement, params![organisation])? {
                 return Err(Error::NotFound(format!("organisation {organisation}")));
             }

@@ -150,7 +150,8 @@ impl Catalog {
     /// Makes an organisation without members. [`Error::AlreadyExists`] when the name is taken in any case.
     pub async fn create_organisation(&self, name: &str, now: Timestamp) -> Result<Owner> {
         let name = name.to_owned();
-        self.write("create an organisation", move |sql| insert(sql, &name, OwnerKind::Organisation, now)).await
+        self.write("create an organisation", move |sql| insert(sql, &name, OwnerKind::Organisation, now))
+            .await
     }
 
     /// The owner of that name, in any case.
@@ -195,7 +196,9 @@ impl Catalog {
     ) -> Result<()> {
         self.write("set an owner's limits", move |sql| {
             let statement = "UPDATE owner SET quota = ?2, layer_limit = ?3 WHERE id = ?1";
-            changed(sql.execute(statement, params![owner, quota, layer_limit])?, || format!("owner {owner}"))?;
+            changed(sql.execute(statement, params![owner, quota, layer_limit])?, || {
+                format!("owner {owner}")
+            })?;
             bump_generation(sql)
         })
         .await

@@ -44,12 +44,7 @@ pub struct TagHistory {
 
 impl TagRecord {
     fn read(row: &mut Row) -> Result<Self> {
-        Ok(Self {
-            name: row.take()?,
-            digest: row.take()?,
-            created_at: row.take()?,
-            moved_at: row.take()?,
-        })
+        Ok(Self { name: row.take()?, digest: row.take()?, created_at: row.take()?, moved_at: row.take()? })
     }
 }
 

@@ -134,12 +134,8 @@ impl Catalog {
         self.read("look up a token", move |sql| {
             let Some(mut row) = sql.first(BY_HASH, params![&hash[..]])? else { return Ok(None) };
             let token = Token::read(&mut row)?;
-            let holder = TokenHolder {
-                id: row.take()?,
-                name: row.take()?,
-                admin: row.take()?,
-                disabled: row.take()?,
-            };
+            let holder =
+                TokenHolder { id: row.take()?, name: row.take()?, admin: row.take()?, disabled: row.take()? };
             Ok(Some((token, holder)))
         })
         .await

@@ -225,8 +225,8 @@ impl Catalog {
     pub async fn upload_ids(&self, after: Option<UploadId>, limit: u32) -> Result<Vec<UploadId>> {
         let after = after.map_or_else(String::new, |id| id.to_string());
         self.read("list the uploads", move |sql| {
-            let rows =
-                sql.query("SELECT id FROM upload WHERE id > ?1 ORDER BY id LIMIT ?2", params![&after, limit])?;
+            let rows = sql
+                .query("SELECT id FROM upload WHERE id > ?1 ORDER BY id LIMIT ?2", params![&after, limit])?;
             rows.into_iter().map(|mut row| row.take()).collect()
         })
         .await

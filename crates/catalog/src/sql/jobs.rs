@@ -71,7 +71,10 @@ impl<T: Send, F: FnMut(&mut dyn Sql) -> Result<T> + Send> Job for Task<T, F> {
         let result = catch_unwind(AssertUnwindSafe(|| (self.operation)(sql))).unwrap_or_else(|_| {
             Err(Error::Corrupt(format!("a mistake in this program showed when it was to {}", self.doing)))
         });
-        self.result.insert(result.map_err(|error| error.during(self.doing))).as_ref().map_or(Err(Failed), |_| Ok(()))
+        self.result
+            .insert(result.map_err(|error| error.during(self.doing)))
+            .as_ref()
+            .map_or(Err(Failed), |_| Ok(()))
     }
 
     fn error(&self) -> Option<&Error> {

@@ -156,7 +156,11 @@ impl Link {
                 _ => Attempt::Failed(error),
             });
         }
-        let again = job.error().and_then(Error::engine).filter(|e| matches!(e.kind(), Failure::Repeat | Failure::Lost)).cloned();
+        let again = job
+            .error()
+            .and_then(Error::engine)
+            .filter(|e| matches!(e.kind(), Failure::Repeat | Failure::Lost))
+            .cloned();
         if job.mode() != Mode::Read && self.batch("ROLLBACK").is_err() {
             // The server undoes the transaction of a connection that ends.
             self.session = None;
@@ -318,6 +322,9 @@ mod tests {
     fn a_statement_is_translated() {
         let sql = "SELECT a FROM b /* why */ WHERE c = ?1 AND d = ?12 /*postgres: FOR UPDATE*/";
         assert_eq!(translate(sql), "SELECT a FROM b /* why */ WHERE c = $1 AND d = $12  FOR UPDATE");
-        assert_eq!(translate("SELECT value FROM json_each(?1)"), "SELECT value FROM jsonb_array_elements_text($1)");
+        assert_eq!(
+            translate("SELECT value FROM json_each(?1)"),
+            "SELECT value FROM jsonb_array_elements_text($1)"
+        );
     }
 }

@@ -163,14 +163,19 @@ impl Link {
         if !self.connection.is_autocommit()
             && let Err(error) = self.control("ROLLBACK")
         {
-            tracing::error!(error = &error as &dyn std::error::Error, "the catalog could not undo a transaction");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the catalog could not undo a transaction"
+            );
         }
         if jobs.len() > 1 {
             // One of them may be at fault: nothing was done, so let each have its own transaction.
             jobs.into_iter().for_each(|job| self.commit(vec![job]));
         } else {
             // What the job itself failed with tells more than that the transaction was gone.
-            let answered = |job: Box<dyn Job>| if job.error().is_some() { job.answer() } else { job.fail(error.clone().into()) };
+            let answered = |job: Box<dyn Job>| {
+                if job.error().is_some() { job.answer() } else { job.fail(error.clone().into()) }
+            };
             jobs.into_iter().for_each(answered);
         }
     }
@@ -245,6 +250,8 @@ fn from_sqlite(value: ValueRef<'_>) -> Result<Value, EngineError> {
             Err(error) => return Err(EngineError::new(ENGINE, Failure::Other, error)),
         },
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-        ValueRef::Real(_) => return Err(EngineError::new(ENGINE, Failure::Other, "a column holds a fraction")),
+        ValueRef::Real(_) => {
+            return Err(EngineError::new(ENGINE, Failure::Other, "a column holds a fraction"));
+        }
     })
 }

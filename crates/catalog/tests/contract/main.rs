@@ -1,0 +1,52 @@
+//! The contract of the catalog, kept by SQLite and by Postgres: each case runs on both.
+
+mod accounts;
+mod blobs;
+mod concurrency;
+mod history;
+mod manifests;
+mod reopen;
+mod repositories;
+mod rest;
+mod support;
+mod uploads;
+
+/// Makes a test of each case for each database.
+macro_rules! contract {
+    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let place = railhead_catalog::testing::Place::sqlite().unwrap();
+                crate::$module::$case(&place).await;
+            })+)+
+        }
+        mod postgres {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                if let Some(place) = railhead_catalog::testing::Place::postgres().unwrap() {
+                    crate::$module::$case(&place).await;
+                }
+            })+)+
+        }
+    };
+}
+
+contract! {
+    accounts: names_are_unique_in_any_case, users_change, members_come_and_go, owners_are_deleted_when_empty,
+        tokens_are_found_by_hash, the_generation_grows_with_every_change_of_rights;
+    repositories: repositories_are_made_on_demand, repositories_are_listed_bytewise,
+        a_deleted_repository_frees_what_only_it_had;
+    blobs: a_commit_binds_links_and_counts, the_last_commit_wins_and_heals, a_blob_counts_once_for_an_owner,
+        a_mount_needs_the_source, an_unlinked_blob_is_freed_by_the_last_repository, a_quota_holds;
+    uploads: an_upload_moves_only_from_where_it_is, reservations_come_back, a_commit_ends_its_upload,
+        uploads_are_listed;
+    manifests: a_manifest_needs_its_references, a_manifest_is_found_by_tag_and_digest, putting_again_changes_nothing,
+        frozen_tags_do_not_move, moved_tags_are_remembered, a_deleted_manifest_takes_its_tags,
+        referrers_are_filtered_and_paged, tags_are_paged, a_manifest_counts_for_the_quota;
+    rest: settings_are_written_once, the_audit_is_newest_first, a_closed_catalog_says_so, a_ping_is_answered;
+    concurrency: one_digest_from_many_tasks, a_quota_is_exact_under_concurrency, tags_and_usage_under_contention,
+        a_blob_is_freed_or_linked_never_both;
+    reopen: what_was_answered_is_there, a_newer_schema_is_refused;
+    history: any_history_agrees_with_the_model;
+}
