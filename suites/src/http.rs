@@ -37,10 +37,16 @@ impl Answer {
 
 impl Http {
     /// Sends a request and reads the whole answer. `target` is a path or an absolute URL of this server.
-    pub fn send(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Answer> {
         let mut stream = self.connect()?;
         let mut head = self.head(method, target, fields);
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        head.push_str(&length(body));
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
         read_answer(stream, method == "HEAD")
@@ -50,9 +56,28 @@ impl Http {
     pub fn send_part(&self, method: &str, target: &str, body: &[u8], part: usize) -> io::Result<()> {
         let mut stream = self.connect()?;
         let mut head = self.head(method, target, &[]);
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        head.push_str(&length(body));
         stream.write_all(head.as_bytes())?;
         stream.write_all(&body[..part])
+    }
+
+    /// A client of the server at `address` that has fetched a bearer token for `scopes` where the challenge says.
+    pub fn login(address: SocketAddr, user: &str, secret: &str, scopes: &[String]) -> io::Result<Self> {
+        let anonymous = Self { address, authorization: String::new() };
+        let answer = anonymous.send("GET", "/v2/", &[], b"")?;
+        let challenge = answer.header("www-authenticate").ok_or_else(|| broken("no challenge"))?;
+        let parameter = |name: &str| {
+            let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
+            rest.split_once('"').map(|(value, _)| value.to_owned())
+        };
+        let realm = parameter("realm").ok_or_else(|| broken("a challenge without a realm"))?;
+        let mut query = vec![format!("service={}", parameter("service").unwrap_or_default())];
+        query.extend(scopes.iter().map(|scope| format!("scope={scope}")));
+        let basic = Self { address, authorization: format!("Basic {}", base64(&format!("{user}:{secret}"))) };
+        let answer = basic.send("GET", &format!("{realm}?{}", query.join("&")), &[], b"")?;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        let token = body["token"].as_str().ok_or_else(|| broken("no token for the right password"))?;
+        Ok(Self { address, authorization: format!("Bearer {token}") })
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
@@ -67,14 +92,17 @@ impl Http {
         let path = target.split_once("://").map_or(target, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
         let Self { address, authorization } = self;
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-        if !authorization.is_empty() {
-            head.push_str(&format!("Authorization: {authorization}\r\n"));
-        }
-        for (name, value) in fields {
-            head.push_str(&format!("{name}: {value}\r\n"));
+        let authorization = (!authorization.is_empty()).then_some(("Authorization", authorization.as_str()));
+        for (name, value) in authorization.iter().chain(fields) {
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head
     }
+}
+
+/// The last field of a head, and its end.
+fn length(body: &[u8]) -> String {
+    format!("Content-Length: {}\r\n\r\n", body.len())
 }
 
 fn read_answer(stream: TcpStream, bodiless: bool) -> io::Result<Answer> {
@@ -132,4 +160,42 @@ fn read_line(from: &mut impl BufRead) -> io::Result<String> {
 
 fn broken(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let groups = text.as_bytes().chunks(3).map(|group| {
+        let bits =
+            group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        let digit = |at: usize| {
+            if at <= group.len() { char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63]) } else { '=' }
+        };
+        String::from_iter([digit(0), digit(1), digit(2), digit(3)])
+    });
+    groups.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_has_the_padding_of_rfc_4648() {
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(text), encoded);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_an_error() {
+        let chunked = "4\r\nabcd\r\n0\r\n\r\n";
+        let mut body = Vec::new();
+        read_chunks(&mut chunked.as_bytes(), &mut body).unwrap();
+        assert_eq!(body, b"abcd");
+        for cut in 0..chunked.len() - 2 {
+            assert!(read_chunks(&mut &chunked.as_bytes()[..cut], &mut Vec::new()).is_err(), "cut at {cut}");
+        }
+    }
 }

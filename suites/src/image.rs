@@ -55,7 +55,7 @@ impl Image {
         Self { platform, layers, config: config.to_string().into_bytes() }
     }
 
-    /// A BuildKit attestation of the image whose manifest is `subject`: an in-toto statement as its only layer.
+    /// A `BuildKit` attestation of the image whose manifest is `subject`: an in-toto statement as its only layer.
     pub fn attestation(subject: &Value) -> Self {
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v0.1",
@@ -77,7 +77,8 @@ impl Image {
     /// Its manifest.
     pub fn manifest(&self) -> Vec<u8> {
         let attestation = self.platform.0 == "unknown";
-        let layers: Vec<Value> = self.layers.iter().map(|layer| layer_descriptor(layer, attestation)).collect();
+        let layers: Vec<Value> =
+            self.layers.iter().map(|layer| layer_descriptor(layer, attestation)).collect();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,

@@ -56,7 +56,7 @@ impl Layout {
         described
     }
 
-    /// Adds what BuildKit pushes for two platforms with provenance: an index of the images and of an attestation for each.
+    /// Adds what `BuildKit` pushes for two platforms with provenance: an index of the images and of an attestation for each.
     pub fn buildkit_index(&self, images: &[Image]) -> Value {
         let described: Vec<Value> = images.iter().map(|image| self.image(image)).collect();
         let attestations = described.iter().map(|subject| {
@@ -90,7 +90,8 @@ impl Layout {
     /// Adds a layer of `size` random bytes without ever holding it in memory, and gives its descriptor.
     pub fn big_layer(&self, random: &mut impl Read, size: u64) -> Value {
         let part = self.directory.join("big-layer");
-        let mut to = Hashed { file: File::create(&part).unwrap(), hasher: Hasher::new(Algorithm::Sha256), size: 0 };
+        let mut to =
+            Hashed { file: File::create(&part).unwrap(), hasher: Hasher::new(Algorithm::Sha256), size: 0 };
         to.write_all(&tar_header("big", size)).unwrap();
         let mut chunk = vec![0; 1 << 20];
         let mut left = size;
@@ -198,4 +199,18 @@ pub fn contents_of_archive(archive: &Path) -> BTreeSet<String> {
     let here = scratch.path().to_str().unwrap();
     Program::find("tar").run(["-C", here, "-xf", archive.to_str().unwrap()]).ok();
     contents(scratch.path())
+}
+
+/// The digests of the layers that `manifest` names in the layout `directory`, after zstd has unpacked them.
+pub fn unpacked_layers(directory: &Path, manifest: &Value) -> Vec<String> {
+    let scratch = tempfile::tempdir().unwrap();
+    let layers = manifest["layers"].as_array().unwrap().iter().enumerate();
+    let unpacked = layers.map(|(at, layer)| {
+        let digest: Digest = layer["digest"].as_str().unwrap().parse().unwrap();
+        let [from, to] =
+            [directory.join("blobs/sha256").join(digest.hex()), scratch.path().join(at.to_string())];
+        Program::find("zstd").run(["-qd".as_ref(), from.as_os_str(), "-o".as_ref(), to.as_os_str()]).ok();
+        digest_of_file(&to)
+    });
+    unpacked.collect()
 }

@@ -8,6 +8,7 @@
 //! a process that a test started ends with the test; a tool that is missing fails its test and says how to get it.
 
 #![expect(clippy::missing_panics_doc, reason = "a panic is how the helpers of a test fail it")]
+#![expect(clippy::return_self_not_must_use, reason = "an outcome is a check first, and only then a value")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this library is a part of tests")]
 
 pub mod http;

@@ -35,7 +35,8 @@ impl Peer {
         fs::write(&accounts, line).unwrap();
         let config = scratch.join("peer.yml");
         let [data, certificate, key, accounts] =
-            [&scratch.join("data"), &ca.certificate(), &ca.key(), &accounts].map(|path| path.display().to_string());
+            [&scratch.join("data"), &ca.certificate(), &ca.key(), &accounts]
+                .map(|path| path.display().to_string());
         fs::write(
             &config,
             format!(

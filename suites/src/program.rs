@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long one run of a tool may take.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// A tool, with the environment in which its runs happen.
 #[derive(Clone, Debug)]
@@ -116,7 +116,10 @@ impl Outcome {
     pub fn refused(self, words: &[&str]) -> Self {
         assert!(!self.success, "succeeded, but had to be refused: {self}");
         let said = format!("{}{}", self.stdout, self.stderr).to_lowercase();
-        assert!(words.iter().any(|word| said.contains(word)), "failed, but not with any of {words:?}: {self}");
+        assert!(
+            words.iter().any(|word| said.contains(word)),
+            "failed, but not with any of {words:?}: {self}"
+        );
         self
     }
 }

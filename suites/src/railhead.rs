@@ -115,7 +115,7 @@ fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
     let mut command = program.command(arguments);
     forget_settings(&mut command);
     let mut server = Server::start("railhead serve", command);
-    let address = server.wait_for("a URL in its output", |log| printed_address(log));
+    let address = server.wait_for("a URL in its output", printed_address);
     server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
     assert!(from.elapsed().as_secs() < 30, "railhead serve was ready only after {:?}", from.elapsed());
     (server, address)
@@ -140,7 +140,8 @@ fn printed_address(log: &str) -> Option<SocketAddr> {
         word[at..].split_once("://")
     });
     urls.find_map(|(_, rest)| {
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c))).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c))).unwrap_or(rest.len());
         rest[..end].replace("localhost:", "127.0.0.1:").parse().ok()
     })
 }
@@ -153,7 +154,10 @@ fn binary() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let built = ["release/railhead", "debug/railhead"].map(|path| target.join(path));
-    let newest = built.iter().filter(|path| path.is_file()).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+    let newest = built
+        .iter()
+        .filter(|path| path.is_file())
+        .max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
     newest.cloned().unwrap_or_else(|| {
         panic!("CANNOT RUN: railhead: not built; run cargo build --release, or set RAILHEAD_BIN")
     })

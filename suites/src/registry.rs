@@ -56,7 +56,8 @@ impl Registry {
                 railhead.user(user, PASSWORD);
             }
             railhead.organisation(TEAM, &[(WRITER, "writer")]);
-            let [secret, stranger] = [WRITER, STRANGER].map(|user| railhead.token(user, &["pull", "push", "delete"]));
+            let [secret, stranger] =
+                [WRITER, STRANGER].map(|user| railhead.token(user, &["pull", "push", "delete"]));
             (Kind::Product(railhead), secret, stranger)
         };
         let mut registry = Self { kind, secret, stranger, host: String::new(), scratch };

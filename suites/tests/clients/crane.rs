@@ -12,14 +12,14 @@ use crate::scenario::{self, Client};
 
 struct Crane {
     home: Home,
-    crane: Program,
+    program: Program,
     host: String,
 }
 
 impl Crane {
     fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
-        Self { crane: home.program("crane"), host: registry.host().to_owned(), home }
+        Self { program: home.program("crane"), host: registry.host().to_owned(), home }
     }
 }
 
@@ -28,22 +28,22 @@ impl Client for Crane {
     const LOGIN_ASKS: bool = false;
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
-        self.crane.run_with_input(["auth", "login", "-u", user, "--password-stdin", &self.host], secret)
+        self.program.run_with_input(["auth", "login", "-u", user, "--password-stdin", &self.host], secret)
     }
 
     fn logout(&self) {
-        self.crane.run(["auth", "logout", &self.host]).ok();
+        self.program.run(["auth", "logout", &self.host]).ok();
     }
 
     fn push(&self, image: &Image, name: &str) -> Outcome {
         let source = Layout::of(self.home.directory().join("source"), image);
-        self.crane.run(["push", &source.directory().display().to_string(), name])
+        self.program.run(["push", &source.directory().display().to_string(), name])
     }
 
     fn pull(&self, name: &str) -> Outcome {
         let to = self.home.path("pulled");
         let _ = fs::remove_dir_all(&to);
-        self.crane.run(["pull", "--format=oci", name, &to])
+        self.program.run(["pull", "--format=oci", name, &to])
     }
 
     fn held(&self, _: &str) -> BTreeSet<String> {
@@ -63,21 +63,22 @@ fn crane_pushes_an_index_and_copies_it_by_mounting() {
     let client = Crane::new(&registry);
     client.login(WRITER, registry.secret()).ok();
     let mut random = Random::new(19);
-    let images = [("linux", "amd64"), ("linux", "arm64")].map(|on| Image::random_for(&mut random, on, 2, 50_000));
+    let images =
+        [("linux", "amd64"), ("linux", "arm64")].map(|on| Image::random_for(&mut random, on, 2, 50_000));
     let mut source = Layout::create(client.home.directory().join("index"));
     let index = source.buildkit_index(&images);
     source.tag("latest", &index);
     let [first, second] = ["first", "second"].map(|name| format!("{}:multi", registry.name(name)));
-    client.crane.run(["push", "--index", &source.directory().display().to_string(), &first]).ok();
+    client.program.run(["push", "--index", &source.directory().display().to_string(), &first]).ok();
 
-    let copy = client.crane.run(["-v", "copy", &first, &second]).ok();
+    let copy = client.program.run(["-v", "copy", &first, &second]).ok();
     let mounts = copy.stderr.matches("mount=sha256").count();
     let uploads = copy.stderr.matches("<-- 202").count();
     assert!(mounts > 0 && uploads == 0, "{mounts} mounts asked for, {uploads} uploads begun: {copy}");
-    let [one, two] = [&first, &second].map(|name| client.crane.run(["manifest", name]).ok().stdout);
+    let [one, two] = [&first, &second].map(|name| client.program.run(["manifest", name]).ok().stdout);
     assert_eq!(one, two);
     let to = client.home.path("back");
-    client.crane.run(["pull", "--format=oci", &second, &to]).ok();
+    client.program.run(["pull", "--format=oci", &second, &to]).ok();
     let sent = layout::contents(&source.directory().join("blobs"));
     assert!(layout::contents(to.as_ref()).is_superset(&sent));
 }

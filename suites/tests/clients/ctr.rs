@@ -13,7 +13,7 @@ use crate::scenario::{self, Client};
 struct Ctr {
     // The engine ends before its directories go.
     _engine: Server,
-    ctr: Program,
+    program: Program,
     home: Home,
     credentials: RefCell<Option<String>>,
 }
@@ -30,10 +30,11 @@ impl Ctr {
         );
         fs::write(&config, text).unwrap();
         trust(&home, registry);
-        let mut engine = Server::start("containerd", home.program("containerd").command(["--config", &config]));
+        let mut engine =
+            Server::start("containerd", home.program("containerd").command(["--config", &config]));
         let ctr = home.program("ctr").with("CONTAINERD_ADDRESS", &address);
         engine.wait_for("an answering containerd", |_| ctr.run(["version"]).success.then_some(()));
-        Self { _engine: engine, ctr, home, credentials: RefCell::new(None) }
+        Self { _engine: engine, program: ctr, home, credentials: RefCell::new(None) }
     }
 
     fn registry(&self, verb: &str, more: &[&str], name: &str) -> Outcome {
@@ -41,7 +42,7 @@ impl Ctr {
         let credentials = self.credentials.borrow();
         let user: Vec<&str> = credentials.iter().flat_map(|credentials| ["--user", credentials]).collect();
         let line = [&["images", verb, "--hosts-dir", &hosts][..], &user, more, &[name]].concat();
-        self.ctr.run(line)
+        self.program.run(line)
     }
 }
 
@@ -64,7 +65,7 @@ impl Client for Ctr {
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
         self.credentials.replace(Some(format!("{user}:{secret}")));
-        self.ctr.run(["version"])
+        self.program.run(["version"])
     }
 
     fn logout(&self) {
@@ -77,20 +78,20 @@ impl Client for Ctr {
         source.tag(name, &manifest);
         let archive = self.home.path("image.tar");
         source.archive(archive.as_ref());
-        self.ctr.run(["images", "import", "--no-unpack", "--index-name", name, &archive]).ok();
+        self.program.run(["images", "import", "--no-unpack", "--index-name", name, &archive]).ok();
         self.registry("push", &[], name)
     }
 
     fn pull(&self, name: &str) -> Outcome {
-        self.ctr.run(["images", "rm", "--sync", name]).ok();
-        let left = self.ctr.run(["content", "ls", "--quiet"]).ok().stdout;
+        self.program.run(["images", "rm", "--sync", name]).ok();
+        let left = self.program.run(["content", "ls", "--quiet"]).ok().stdout;
         assert_eq!(left, "", "containerd still has content");
         self.registry("pull", &["--snapshotter", "native"], name)
     }
 
     fn held(&self, name: &str) -> BTreeSet<String> {
         let archive = self.home.path("saved.tar");
-        self.ctr.run(["images", "export", &archive, name]).ok();
+        self.program.run(["images", "export", &archive, name]).ok();
         layout::contents_of_archive(archive.as_ref())
     }
 }

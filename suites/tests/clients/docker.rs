@@ -16,7 +16,7 @@ use crate::scenario::{self, Client};
 struct Docker {
     // The engine ends before its directories go.
     _engine: Server,
-    docker: Program,
+    program: Program,
     home: Home,
     host: String,
 }
@@ -28,7 +28,7 @@ impl Docker {
         let docker = home.program("docker").with("DOCKER_HOST", &socket);
         let mut engine = Server::start("dockerd", engine(&home, &socket));
         engine.wait_for("an answering engine", |_| docker.run(["version"]).success.then_some(()));
-        Self { _engine: engine, docker, home, host: registry.host().to_owned() }
+        Self { _engine: engine, program: docker, home, host: registry.host().to_owned() }
     }
 }
 
@@ -43,9 +43,27 @@ fn engine(home: &Home, socket: &str) -> std::process::Command {
     let script = r#"mount --bind "$1" /etc/hosts; shift; exec "$@""#;
     let [data, exec, pid] = ["engine", "exec", "engine.pid"].map(|name| home.path(name));
     home.program("unshare").command([
-        "--mount", "sh", "-euc", script, "sh", &hosts, dockerd.path().to_str().unwrap(),
-        "--config-file", &config, "--host", socket, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid,
-        "--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip6tables=false",
+        "--mount",
+        "sh",
+        "-euc",
+        script,
+        "sh",
+        &hosts,
+        dockerd.path().to_str().unwrap(),
+        "--config-file",
+        &config,
+        "--host",
+        socket,
+        "--data-root",
+        &data,
+        "--exec-root",
+        &exec,
+        "--pidfile",
+        &pid,
+        "--storage-driver=vfs",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
     ])
 }
 
@@ -53,31 +71,31 @@ impl Client for Docker {
     const NAME: &'static str = "docker";
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
-        self.docker.run_with_input(["login", "-u", user, "--password-stdin", &self.host], secret)
+        self.program.run_with_input(["login", "-u", user, "--password-stdin", &self.host], secret)
     }
 
     fn logout(&self) {
-        self.docker.run(["logout", &self.host]).ok();
+        self.program.run(["logout", &self.host]).ok();
     }
 
     fn push(&self, image: &Image, name: &str) -> Outcome {
         let archive = self.home.path("image.tar");
         layout::docker_archive(image, "loaded:latest", archive.as_ref());
-        self.docker.run(["load", "-i", &archive]).ok();
-        self.docker.run(["tag", "loaded:latest", name]).ok();
-        self.docker.run(["push", name])
+        self.program.run(["load", "-i", &archive]).ok();
+        self.program.run(["tag", "loaded:latest", name]).ok();
+        self.program.run(["push", name])
     }
 
     fn pull(&self, name: &str) -> Outcome {
-        self.docker.run(["image", "rm", "--force", "loaded:latest", name]);
-        let left = self.docker.run(["image", "ls", "--all", "--quiet"]).ok().stdout;
+        self.program.run(["image", "rm", "--force", "loaded:latest", name]);
+        let left = self.program.run(["image", "ls", "--all", "--quiet"]).ok().stdout;
         assert_eq!(left, "", "the engine still has images");
-        self.docker.run(["pull", name])
+        self.program.run(["pull", name])
     }
 
     fn held(&self, name: &str) -> BTreeSet<String> {
         let archive = self.home.path("saved.tar");
-        self.docker.run(["save", "-o", &archive, name]).ok();
+        self.program.run(["save", "-o", &archive, name]).ok();
         layout::contents_of_archive(archive.as_ref())
     }
 }

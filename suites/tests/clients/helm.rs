@@ -11,7 +11,7 @@ use crate::scenario::REFUSALS;
 
 struct Helm {
     home: Home,
-    helm: Program,
+    program: Program,
     host: String,
     ca: String,
 }
@@ -20,27 +20,28 @@ impl Helm {
     fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let ca = registry.ca().ca_file().display().to_string();
-        Self { helm: home.program("helm"), host: registry.host().to_owned(), ca, home }
+        Self { program: home.program("helm"), host: registry.host().to_owned(), ca, home }
     }
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
         let line = ["registry", "login", "-u", user, "--password-stdin", "--ca-file", &self.ca, &self.host];
-        self.helm.run_with_input(line, secret)
+        self.program.run_with_input(line, secret)
     }
 
     /// Packs a chart named `name` and gives the archive's path.
     fn package(&self, name: &str) -> String {
         let chart = self.home.directory().join(name);
         fs::create_dir_all(chart.join("templates")).unwrap();
-        fs::write(chart.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 1.2.3\n")).unwrap();
+        fs::write(chart.join("Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 1.2.3\n"))
+            .unwrap();
         fs::write(chart.join("templates/none.yaml"), "# nothing to deploy\n").unwrap();
         let [chart, here] = [chart.as_path(), self.home.directory()].map(|path| path.display().to_string());
-        self.helm.run(["package", &chart, "--destination", &here]).ok();
+        self.program.run(["package", &chart, "--destination", &here]).ok();
         self.home.path(&format!("{name}-1.2.3.tgz"))
     }
 
     fn push(&self, archive: &str) -> Outcome {
-        self.helm.run(["push", archive, &format!("oci://{}/{TEAM}", self.host), "--ca-file", &self.ca])
+        self.program.run(["push", archive, &format!("oci://{}/{TEAM}", self.host), "--ca-file", &self.ca])
     }
 
     fn pull(&self, name: &str) -> Outcome {
@@ -48,7 +49,7 @@ impl Helm {
         let _ = fs::remove_dir_all(&to);
         fs::create_dir(&to).unwrap();
         let from = format!("oci://{}/{TEAM}/{name}", self.host);
-        self.helm.run(["pull", &from, "--version", "1.2.3", "--destination", &to, "--ca-file", &self.ca])
+        self.program.run(["pull", &from, "--version", "1.2.3", "--destination", &to, "--ca-file", &self.ca])
     }
 }
 
@@ -70,7 +71,7 @@ fn helm_pushes_and_pulls_a_chart() {
         helm.pull("helm-chart").refused(REFUSALS);
         helm.push(&archive).refused(REFUSALS);
     }
-    helm.helm.run(["registry", "logout", &helm.host]).ok();
+    helm.program.run(["registry", "logout", &helm.host]).ok();
     helm.pull("helm-chart").refused(REFUSALS);
     if registry.publish("helm-chart") {
         helm.pull("helm-chart").ok();

@@ -13,7 +13,7 @@ use crate::scenario::{self, Client};
 
 struct Oras {
     home: Home,
-    oras: Program,
+    program: Program,
     host: String,
     ca: String,
 }
@@ -22,12 +22,12 @@ impl Oras {
     fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let ca = registry.ca().ca_file().display().to_string();
-        Self { oras: home.program("oras"), host: registry.host().to_owned(), ca, home }
+        Self { program: home.program("oras"), host: registry.host().to_owned(), ca, home }
     }
 
     fn run(&self, words: &[&str]) -> Outcome {
         // Without this word oras takes a registry on localhost for one without TLS.
-        self.oras.run(words.iter().chain(&["--ca-file", &self.ca, "--plain-http=false"]))
+        self.program.run(words.iter().chain(&["--ca-file", &self.ca, "--plain-http=false"]))
     }
 }
 
@@ -35,26 +35,35 @@ impl Client for Oras {
     const NAME: &'static str = "oras";
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
-        let line = ["login", "-u", user, "--password-stdin", "--ca-file", &self.ca, "--plain-http=false", &self.host];
-        self.oras.run_with_input(line, secret)
+        let line = [
+            "login",
+            "-u",
+            user,
+            "--password-stdin",
+            "--ca-file",
+            &self.ca,
+            "--plain-http=false",
+            &self.host,
+        ];
+        self.program.run_with_input(line, secret)
     }
 
     fn logout(&self) {
-        self.oras.run(["logout", &self.host]).ok();
+        self.program.run(["logout", &self.host]).ok();
     }
 
     fn push(&self, image: &Image, name: &str) -> Outcome {
         let source = Layout::of(self.home.directory().join("source"), image);
         let from = format!("{}:latest", source.directory().display());
         let trust = ["--to-ca-file", &self.ca, "--to-plain-http=false"];
-        self.oras.run(["cp", "--from-oci-layout", &from, name].iter().chain(&trust))
+        self.program.run(["cp", "--from-oci-layout", &from, name].iter().chain(&trust))
     }
 
     fn pull(&self, name: &str) -> Outcome {
         let to = self.home.path("pulled");
         let _ = fs::remove_dir_all(&to);
         let trust = ["--from-ca-file", &self.ca, "--from-plain-http=false"];
-        self.oras.run(["cp", "--to-oci-layout", name, &format!("{to}:latest")].iter().chain(&trust))
+        self.program.run(["cp", "--to-oci-layout", name, &format!("{to}:latest")].iter().chain(&trust))
     }
 
     fn held(&self, _: &str) -> BTreeSet<String> {
@@ -98,7 +107,8 @@ fn referrers(discovered: &Outcome) -> Vec<String> {
     let found: Value = serde_json::from_str(&discovered.stdout).unwrap();
     let list = found["referrers"].as_array().or_else(|| found["manifests"].as_array());
     let list = list.unwrap_or_else(|| panic!("no list of referrers: {discovered}"));
-    let mut kinds: Vec<String> = list.iter().map(|entry| entry["artifactType"].as_str().unwrap().to_owned()).collect();
+    let mut kinds: Vec<String> =
+        list.iter().map(|entry| entry["artifactType"].as_str().unwrap().to_owned()).collect();
     // In the order of their attachment: the registry's own order is by digest.
     kinds.sort_by_key(|kind| kind.ends_with("sbom"));
     kinds

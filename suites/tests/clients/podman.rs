@@ -10,7 +10,7 @@ use crate::scenario::{self, Client};
 
 struct Podman {
     home: Home,
-    podman: Program,
+    program: Program,
     host: String,
     certificates: String,
 }
@@ -19,7 +19,7 @@ impl Podman {
     fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let certificates = registry.ca().directory().display().to_string();
-        Self { podman: home.program("podman"), host: registry.host().to_owned(), certificates, home }
+        Self { program: home.program("podman"), host: registry.host().to_owned(), certificates, home }
     }
 
     fn line<'a>(&'a self, words: &[&'a str]) -> Vec<String> {
@@ -29,7 +29,7 @@ impl Podman {
     }
 
     fn run(&self, words: &[&str]) -> Outcome {
-        self.podman.run(self.line(words))
+        self.program.run(self.line(words))
     }
 }
 
@@ -38,7 +38,7 @@ impl Client for Podman {
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
         let line = ["login", "--cert-dir", &self.certificates, "-u", user, "--password-stdin", &self.host];
-        self.podman.run_with_input(self.line(&line), secret)
+        self.program.run_with_input(self.line(&line), secret)
     }
 
     fn logout(&self) {

@@ -7,8 +7,18 @@ use railhead_suites::registry::{STRANGER, WRITER};
 use railhead_suites::{Image, Random, Registry};
 
 /// How a client says that it was turned away. A repository that one may not know about looks like a missing one.
-pub const REFUSALS: &[&str] =
-    &["unauthorized", "denied", "401", "403", "404", "not found", "name unknown", "authentication required", "invalid username"];
+pub const REFUSALS: &[&str] = &[
+    "unauthorized",
+    "denied",
+    "401",
+    "403",
+    "404",
+    "not found",
+    "name unknown",
+    "authentication required",
+    "invalid username",
+    "no basic auth credentials",
+];
 
 /// A client of images.
 pub trait Client {

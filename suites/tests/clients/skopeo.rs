@@ -16,7 +16,7 @@ const BIG: u64 = 2 << 30;
 
 struct Skopeo {
     home: Home,
-    skopeo: Program,
+    program: Program,
     host: String,
     certificates: String,
 }
@@ -26,20 +26,18 @@ impl Skopeo {
         let home = Home::for_client_of(registry);
         let skopeo = home.program("skopeo");
         let certificates = registry.ca().directory().display().to_string();
-        Self { skopeo, host: registry.host().to_owned(), certificates, home }
+        Self { program: skopeo, host: registry.host().to_owned(), certificates, home }
     }
 
     fn copy(&self, options: &[&str], from: &str, to: &str) -> Outcome {
-        let trust = match from.starts_with("docker:") {
-            true => ["--src-cert-dir", &self.certificates],
-            false => ["--dest-cert-dir", &self.certificates],
-        };
-        self.skopeo.run(["copy"].iter().chain(&trust).chain(options).chain(&[from, to]))
+        let trust = if from.starts_with("docker:") { "--src-cert-dir" } else { "--dest-cert-dir" };
+        let trust = [trust, &self.certificates];
+        self.program.run(["copy"].iter().chain(&trust).chain(options).chain(&[from, to]))
     }
 
     fn manifest(&self, name: &str) -> Value {
         let certificates = ["--cert-dir", &self.certificates];
-        let raw = self.skopeo.run(["inspect", "--raw"].iter().chain(&certificates).chain(&[name])).ok();
+        let raw = self.program.run(["inspect", "--raw"].iter().chain(&certificates).chain(&[name])).ok();
         serde_json::from_str(&raw.stdout).unwrap()
     }
 }
@@ -49,11 +47,11 @@ impl Client for Skopeo {
 
     fn login(&self, user: &str, secret: &str) -> Outcome {
         let line = ["login", "--cert-dir", &self.certificates, "-u", user, "--password-stdin", &self.host];
-        self.skopeo.run_with_input(line, secret)
+        self.program.run_with_input(line, secret)
     }
 
     fn logout(&self) {
-        self.skopeo.run(["logout", &self.host]).ok();
+        self.program.run(["logout", &self.host]).ok();
     }
 
     fn push(&self, image: &Image, name: &str) -> Outcome {
@@ -65,7 +63,11 @@ impl Client for Skopeo {
     fn pull(&self, name: &str) -> Outcome {
         let to = self.home.directory().join("pulled");
         let _ = fs::remove_dir_all(&to);
-        self.copy(&["--preserve-digests"], &format!("docker://{name}"), &format!("oci:{}:latest", to.display()))
+        self.copy(
+            &["--preserve-digests"],
+            &format!("docker://{name}"),
+            &format!("oci:{}:latest", to.display()),
+        )
     }
 
     fn held(&self, _: &str) -> BTreeSet<String> {
@@ -85,7 +87,8 @@ fn skopeo_copies_every_platform_and_attestation_of_an_index() {
     let skopeo = Skopeo::new(&registry);
     skopeo.login(WRITER, registry.secret()).ok();
     let mut random = Random::new(11);
-    let images = [("linux", "amd64"), ("linux", "arm64")].map(|on| Image::random_for(&mut random, on, 2, 50_000));
+    let images =
+        [("linux", "amd64"), ("linux", "arm64")].map(|on| Image::random_for(&mut random, on, 2, 50_000));
     let mut source = Layout::create(skopeo.home.directory().join("index"));
     let index = source.buildkit_index(&images);
     source.tag("latest", &index);
@@ -116,12 +119,9 @@ fn skopeo_pushes_and_pulls_zstd_layers() {
     for layer in manifest["layers"].as_array().unwrap() {
         assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
     }
-    let archive = skopeo.home.path("back.tar");
-    skopeo.copy(&[], &name, &format!("docker-archive:{archive}:back:latest")).ok();
-    let held = layout::contents_of_archive(archive.as_ref());
-    for digest in image.content().iter().skip(1) {
-        assert!(held.contains(digest), "the archive holds {held:?}, without {digest}");
-    }
+    let back = skopeo.home.path("back");
+    skopeo.copy(&["--preserve-digests"], &name, &format!("oci:{back}:latest")).ok();
+    assert_eq!(layout::unpacked_layers(back.as_ref(), &manifest), image.content()[1..]);
 }
 
 #[test]
