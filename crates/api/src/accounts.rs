@@ -171,7 +171,7 @@ pub struct Limits {
     /// Bytes of one layer; `-1` is no limit.
     pub layer_bytes: i64,
     /// Bytes stored now; shared content counts once an owner.
-    pub used_bytes: i64,
+    pub used_bytes: u64,
 }
 
 /// `PUT /owners/{name}/limits`; what is absent stays as it is.
@@ -202,6 +202,9 @@ pub struct Token {
     /// When it ends; absent when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Timestamp>,
     /// When it was last used, to the accuracy at which this is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Timestamp>,
@@ -213,8 +216,7 @@ pub struct Token {
 pub struct TokenCreate {
     /// Whom it acts for.
     pub user: String,
-    /// What it is for.
-    #[serde(default)]
+    /// What it is for; 1 to 100 characters.
     pub name: String,
     /// What it may do; at least one.
     pub scopes: Vec<String>,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Request, StatusCode};
-use railhead_api::{ErrorBody, PREFIX};
+use railhead_api::{ErrorBody, ErrorCode, ErrorDetail, PREFIX};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http1::{empty, full};
@@ -49,6 +49,9 @@ impl Admin {
         if let Ok(refused) = serde_json::from_slice::<ErrorBody>(&answer.body) {
             return Err(Error::Refused(refused.error));
         }
+        if let Some(refused) = registry_error(answer.status, &answer.body) {
+            return Err(Error::Refused(refused));
+        }
         let what = match answer.header("location") {
             Some(location) if answer.status.is_redirection() => format!("a redirect to {location}"),
             _ if answer.status == StatusCode::NOT_FOUND => {
@@ -63,4 +66,17 @@ impl Admin {
             what,
         })
     }
+}
+
+/// Who is not let in to the admin API is told so in the registry's own form of errors.
+fn registry_error(status: StatusCode, body: &[u8]) -> Option<ErrorDetail> {
+    let code = match status {
+        StatusCode::UNAUTHORIZED => ErrorCode::Unauthenticated,
+        StatusCode::FORBIDDEN => ErrorCode::Denied,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Unavailable,
+        _ => return None,
+    };
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let message = body.pointer("/errors/0/message")?.as_str()?.to_owned();
+    Some(ErrorDetail { code, message, hint: None })
 }

@@ -1,0 +1,196 @@
+//! The admin API: one handler a route, one file a noun. Knows no transport: the server hands it requests that came over
+//! HTTP or the control socket, and the command line calls it in its own process.
+//!
+//! A handler is: read the question, let `access` judge and change, answer. Judgement is never made here but asked of
+//! [`Access`]; what changes repositories and tags goes through [`Registry`], which forgets what it remembered of them.
+
+mod audit;
+mod fault;
+mod limits;
+mod organisations;
+mod repositories;
+mod tags;
+mod tokens;
+mod users;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use railhead_access::{Access, Act, Actor, Identity, Outcome};
+use railhead_api::{NoRoute, Route, Status};
+use railhead_catalog::Timestamp;
+use railhead_registry::Registry;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::fault::Fault;
+
+/// Rows that a list has without `limit`, and at most.
+const PAGE: u32 = 1000;
+
+/// The admin API. Cloning gives the same one.
+#[derive(Clone)]
+pub struct Api {
+    access: Access,
+    registry: Registry,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Its method.
+    pub method: Method,
+    /// Its path behind `/api/v1`.
+    pub path: &'a str,
+    /// Its query, without the question mark.
+    pub query: Option<&'a str>,
+    /// Its body, whole.
+    pub body: Bytes,
+    /// Who asks. Over the control socket and in the own process that is [`Access::operator`].
+    pub who: Arc<Identity>,
+    /// From where; absent on the machine itself.
+    pub from: Option<IpAddr>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its JSON.
+    pub body: Vec<u8>,
+}
+
+type Result<T, E = Fault> = std::result::Result<T, E>;
+
+impl Api {
+    /// The admin API of this registry.
+    pub fn new(access: Access, registry: Registry) -> Self {
+        Self { access, registry }
+    }
+
+    /// Answers a request.
+    pub async fn call(&self, call: Call<'_>) -> Answer {
+        let answer = match Route::parse(call.method.as_str(), call.path) {
+            Ok(route) => self.route(route, &call).await,
+            Err(NoRoute::Path) => {
+                Err(Fault::not_found(format!("the admin API has nothing at {}", call.path)))
+            }
+            Err(NoRoute::Method(allowed)) => Err(Fault::method(&call, &allowed)),
+        };
+        answer.unwrap_or_else(|fault| fault.answer(&call))
+    }
+
+    async fn route(&self, route: Route<'_>, call: &Call<'_>) -> Result<Answer> {
+        match route {
+            Route::Status => self.status(call).await,
+            Route::Users => self.users(call).await,
+            Route::UserCreate => self.create_user(call).await,
+            Route::UserPassword { user } => self.set_password(call, &user).await,
+            Route::UserEnabled { user } => self.set_enabled(call, &user).await,
+            Route::Organisations => self.organisations(call).await,
+            Route::OrganisationCreate => self.create_organisation(call).await,
+            Route::Members { organisation } => self.members(call, &organisation).await,
+            Route::MemberSet { organisation, user } => self.set_member(call, &organisation, &user).await,
+            Route::MemberRemove { organisation, user } => {
+                self.remove_member(call, &organisation, &user).await
+            }
+            Route::Limits { owner } => self.limits(call, &owner).await,
+            Route::LimitsSet { owner } => self.set_limits(call, &owner).await,
+            Route::Tokens => self.tokens(call).await,
+            Route::TokenCreate => self.create_token(call).await,
+            Route::TokenRevoke { id } => self.revoke_token(call, &id).await,
+            Route::Repositories => self.repositories(call).await,
+            Route::Repository { name } => self.repository(call, &name).await,
+            Route::RepositoryDelete { name } => self.delete_repository(call, &name).await,
+            Route::RepositoryVisibility { name } => self.set_visibility(call, &name).await,
+            Route::Tags { name } => self.tags(call, &name).await,
+            Route::TagDelete { name, tag } => self.delete_tag(call, &name, &tag).await,
+            Route::Audit => self.audit(call).await,
+        }
+    }
+
+    async fn status(&self, call: &Call<'_>) -> Result<Answer> {
+        ok(&Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            you: call.who.name().to_owned(),
+            admin: self.access.require_admin(&call.who).await.is_ok(),
+        })
+    }
+
+    /// Writes what was done to the audit, before it is answered.
+    async fn wrote(&self, call: &Call<'_>, action: &str, target: &str, detail: Option<Value>) -> Result<()> {
+        let act = Act { who: &call.who, from: call.from, action, target, outcome: Outcome::Done, detail };
+        let now = self.access.now();
+        self.access.audit().note(&act, now);
+        Ok(self.access.audit().flush(now).await?)
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Api")
+    }
+}
+
+impl Call<'_> {
+    fn actor(&self) -> Actor {
+        Actor { who: Arc::clone(&self.who), from: self.from }
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Fault::invalid(format!("the body cannot be read: {error}")))
+    }
+
+    /// One parameter of the query; an empty one is absent.
+    fn parameter(&self, name: &str) -> Result<Option<String>> {
+        for pair in self.query.unwrap_or_default().split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if key == name && !value.is_empty() {
+                let wrong = || Fault::invalid(format!("the parameter '{name}' is not percent-encoded UTF-8"));
+                return railhead_api::unsegment(value)
+                    .map(|value| Some(value.into_owned()))
+                    .ok_or_else(wrong);
+            }
+        }
+        Ok(None)
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let wrong = || Fault::invalid(format!("the parameter '{name}' is not a number in its range"));
+        self.parameter(name)?.map(|text| text.parse().map_err(|_| wrong())).transpose()
+    }
+
+    fn limit(&self) -> Result<u32> {
+        match self.number::<u32>("limit")? {
+            Some(0) => Err(Fault::invalid("the parameter 'limit' is 0".to_owned())),
+            limit => Ok(limit.unwrap_or(PAGE).min(PAGE)),
+        }
+    }
+}
+
+fn ok(value: &impl Serialize) -> Result<Answer> {
+    json(StatusCode::OK, value)
+}
+
+fn created(value: &impl Serialize) -> Result<Answer> {
+    json(StatusCode::CREATED, value)
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer> {
+    let body = serde_json::to_vec(value).map_err(|error| Fault::internal(&error))?;
+    Ok(Answer { status, body })
+}
+
+/// A time of the catalog in the API's form.
+fn time(time: Timestamp) -> Result<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(time.0).map_err(|error| Fault::internal(&error))
+}
+
+fn time_if(time_if: Option<Timestamp>) -> Result<Option<jiff::Timestamp>> {
+    time_if.map(time).transpose()
+}
