@@ -15,7 +15,7 @@ pub enum Action {
     Push,
     /// Remove tags, manifests and blobs.
     Delete,
-    /// Change the repository itself: visibility, deletion.
+    /// Change the repository itself: visibility, deletion. No bearer token can grant it.
     Admin,
 }
 
@@ -59,35 +59,12 @@ impl fmt::Display for Action {
     }
 }
 
-/// A set of actions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Actions(u8);
-
-impl Actions {
-    /// The set with `action` added.
-    #[must_use]
-    pub const fn with(self, action: Action) -> Self {
-        Self(self.0 | 1 << action as u8)
-    }
-
-    /// Whether `action` is in the set.
-    pub const fn has(self, action: Action) -> bool {
-        self.0 & (1 << action as u8) != 0
-    }
-
-    /// Whether nothing is in the set.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Those in the set, weakest first.
-    pub fn iter(self) -> impl Iterator<Item = Action> {
-        Action::ALL.into_iter().filter(move |action| self.has(*action))
-    }
-}
-
-impl FromIterator<Action> for Actions {
-    fn from_iter<I: IntoIterator<Item = Action>>(actions: I) -> Self {
-        actions.into_iter().fold(Self::default(), Self::with)
+impl From<railhead_oci::Action> for Action {
+    fn from(action: railhead_oci::Action) -> Self {
+        match action {
+            railhead_oci::Action::Pull => Self::Pull,
+            railhead_oci::Action::Push => Self::Push,
+            railhead_oci::Action::Delete => Self::Delete,
+        }
     }
 }

@@ -27,7 +27,18 @@ const NAME_MAX: usize = 64;
 
 /// Names that stand for something else: in URLs, in logs, or as a user name at a login.
 const RESERVED: [&str; 12] = [
-    "anonymous", "api", "assets", "catalog", "healthz", "login", "metrics", "operator", "static", "token", "ui", "v2",
+    "anonymous",
+    "api",
+    "assets",
+    "catalog",
+    "healthz",
+    "login",
+    "metrics",
+    "operator",
+    "static",
+    "token",
+    "ui",
+    "v2",
 ];
 
 /// Who acts, and from where.
@@ -57,7 +68,8 @@ impl Access {
 
     async fn owner_named(&self, name: &str) -> Result<Owner> {
         let found = self.0.catalog.owner(name).await?;
-        found.ok_or_else(|| railhead_catalog::Error::NotFound(format!("user or organisation '{name}'")).into())
+        found
+            .ok_or_else(|| railhead_catalog::Error::NotFound(format!("user or organisation '{name}'")).into())
     }
 
     async fn organisation_named(&self, name: &str) -> Result<Owner> {

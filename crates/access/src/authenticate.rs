@@ -14,10 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::action::Actions;
 use crate::audit::{Act, Outcome};
-use crate::bearer::Claims;
-use crate::identity::{Account, BearerGrants, Grant, UsedToken};
+use crate::identity::{Account, UsedToken};
 use crate::uses::NOTE_EVERY;
 use crate::{Access, Denial, Error, Identity, Principal, Reason, Result, TokenScope, secret};
 
@@ -75,7 +73,8 @@ impl Access {
         if holder.disabled {
             return Err(disabled().into());
         }
-        let names_holder = |name: &str| name == ANY_NAME || name.to_lowercase() == holder.name.to_lowercase();
+        let names_holder =
+            |name: &str| matches!(name, "" | ANY_NAME) || name.to_lowercase() == holder.name.to_lowercase();
         if !name.is_none_or(names_holder) {
             return Err(Denial::new(
                 Reason::Credentials,
@@ -174,7 +173,7 @@ impl Access {
             serial: shared.next_serial(),
             principal: Principal::Anonymous,
             token: None,
-            bearer: Some(BearerGrants { grants: grants(&claims)? }),
+            bearer: Some(claims.access.iter().filter_map(crate::bearer::Access::scope).collect()),
             expires: Some(expires),
             generation,
             password_mark: claims.pwm,
@@ -272,12 +271,4 @@ fn mark(password_hash: &SecretString) -> String {
         .chain_update(password_hash.expose_secret())
         .finalize();
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..9])
-}
-
-fn grants(claims: &Claims) -> Result<Vec<Grant>> {
-    let grant = |access: &crate::bearer::Access| -> Result<Grant> {
-        let repository = access.name.parse().map_err(|_| Denial::credentials())?;
-        Ok(Grant { repository, actions: access.actions.iter().copied().collect::<Actions>() })
-    };
-    claims.access.iter().map(grant).collect()
 }

@@ -7,10 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use railhead_catalog::Timestamp;
+use railhead_oci::{Actions, Scope};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-
-use crate::Action;
 
 /// `{"alg":"HS256","typ":"JWT"}`
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
@@ -50,13 +49,41 @@ pub(crate) struct Claims {
 /// One entry of a bearer token's `access`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Access {
-    /// Always `repository`.
+    /// `repository` or `registry`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The repository.
+    /// The repository, or `catalog`.
     pub name: String,
     /// What may be done there.
-    pub actions: Vec<Action>,
+    pub actions: Vec<String>,
+}
+
+impl From<&Scope> for Access {
+    fn from(scope: &Scope) -> Self {
+        let (kind, name, actions) = match scope {
+            Scope::Repository { name, actions } => (
+                "repository",
+                name.as_str(),
+                actions.iter().map(|action| action.as_str().to_owned()).collect(),
+            ),
+            Scope::Catalog => ("registry", "catalog", vec!["*".to_owned()]),
+        };
+        Self { kind: kind.to_owned(), name: name.to_owned(), actions }
+    }
+}
+
+impl Access {
+    /// What it grants; none when it was written by a release that knew more.
+    pub fn scope(&self) -> Option<Scope> {
+        match (self.kind.as_str(), self.name.as_str()) {
+            ("repository", name) => {
+                let actions = Actions::parse(&self.actions.join(","));
+                Some(Scope::Repository { name: name.parse().ok()?, actions })
+            }
+            ("registry", "catalog") => Some(Scope::Catalog),
+            _ => None,
+        }
+    }
 }
 
 /// The key that signs.
@@ -121,7 +148,7 @@ mod tests {
             access: vec![Access {
                 kind: "repository".into(),
                 name: "a/b".into(),
-                actions: vec![Action::Pull, Action::Push],
+                actions: vec!["pull".into(), "push".into()],
             }],
             uid: Some(1),
             tid: None,

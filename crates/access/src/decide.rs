@@ -54,13 +54,23 @@ impl Access {
         Ok(decision)
     }
 
+    /// Whether `who` may see `repository` in a list of repositories: what it may pull, and for a bearer token with
+    /// the catalog's scope also what that token does not name.
+    pub async fn may_see(&self, who: &Identity, repository: &RepositoryName) -> Result<bool> {
+        if !who.may_list() || !who.is_bearer() {
+            return Ok(self.decide(who, Action::Pull, repository).await?.is_allowed());
+        }
+        // Another serial: this answer must not be remembered as a decision about the bearer token.
+        let whole = Identity { bearer: None, serial: self.0.next_serial(), ..who.clone() };
+        Ok(self.decide(&whole, Action::Pull, repository).await?.is_allowed())
+    }
+
     /// `who`, looked at anew when something changed since: its token may be revoked, its account disabled.
     async fn up_to_date<'a>(&self, who: &'a Identity, generation: u64) -> Result<Cow<'a, Identity>> {
         let Some(account) = who.account().filter(|_| who.generation != generation) else {
             return Ok(Cow::Borrowed(who));
         };
-        let (principal, token) =
-            self.alive(account.id, who.token_id(), who.password_mark.as_deref()).await?;
+        let (principal, token) = self.alive(account.id, who.token_id(), who.password_mark.as_deref()).await?;
         Ok(Cow::Owned(Identity { principal, token, generation, ..who.clone() }))
     }
 

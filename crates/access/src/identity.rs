@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use railhead_catalog::{OwnerId, Timestamp, TokenId};
-use railhead_oci::RepositoryName;
+use railhead_oci::{RepositoryName, Scope};
 
-use crate::action::Actions;
 use crate::{Action, TokenScope};
 
 /// Who is asking, and how that was proven. Made by [`crate::Access`] alone, so holding one proves a login.
@@ -15,7 +14,8 @@ pub struct Identity {
     pub(crate) serial: u64,
     pub(crate) principal: Principal,
     pub(crate) token: Option<UsedToken>,
-    pub(crate) bearer: Option<BearerGrants>,
+    /// What a bearer token grants, when one proved it.
+    pub(crate) bearer: Option<Vec<Scope>>,
     /// From when on it proves nothing.
     pub(crate) expires: Option<Timestamp>,
     /// The generation of the facts that it was made from.
@@ -52,21 +52,6 @@ pub(crate) struct UsedToken {
     pub id: TokenId,
     pub name: Arc<str>,
     pub scopes: Arc<[TokenScope]>,
-}
-
-/// What a bearer token grants.
-#[derive(Clone, Debug)]
-pub(crate) struct BearerGrants {
-    pub grants: Vec<Grant>,
-}
-
-/// Actions on one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// What may be done there; never empty in an issued token.
-    pub actions: Actions,
 }
 
 impl Identity {
@@ -132,10 +117,18 @@ impl Identity {
 
     /// Whether its bearer token grants the act; true without a bearer token.
     pub(crate) fn bearer_grants(&self, action: Action, repository: &RepositoryName) -> bool {
-        self.bearer.as_ref().is_none_or(|bearer| {
-            bearer.grants.iter().any(|grant| {
-                grant.repository == *repository && grant.actions.iter().any(|granted| granted.implies(action))
+        self.bearer.as_ref().is_none_or(|grants| {
+            grants.iter().any(|grant| match grant {
+                Scope::Repository { name, actions } => {
+                    name == repository && actions.iter().any(|granted| Action::from(granted).implies(action))
+                }
+                Scope::Catalog => false,
             })
         })
+    }
+
+    /// Whether it may list repositories, which a bearer token has to be asked for.
+    pub fn may_list(&self) -> bool {
+        !self.is_anonymous() && self.bearer.as_ref().is_none_or(|grants| grants.contains(&Scope::Catalog))
     }
 }

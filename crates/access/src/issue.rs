@@ -4,47 +4,38 @@
 //! clients ask for more than they need (docker's login asks for nothing, its push for `pull,push`). Each use is
 //! judged by the rules again, so it grants no longer than the account's own rights last.
 
-use std::time::Duration;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use railhead_catalog::Timestamp;
-use secrecy::SecretString;
+use railhead_oci::{Actions, Scope};
 
-use crate::action::Actions;
-use crate::bearer::{self, Claims};
-use crate::identity::Grant;
-use crate::{Access, Action, Denial, Error, Identity, Principal, Reason, Result};
+use crate::bearer::Claims;
+use crate::{Access, Denial, Error, Identity, Principal, Reason, Result};
 
 /// Scopes that one request can ask for; further ones are not granted. No client asks for more than a few.
-pub const GRANTS_MAX: usize = 64;
+pub const SCOPES_MAX: usize = 64;
 
 /// A bearer token.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IssuedBearer {
-    /// The token itself.
-    pub token: SecretString,
-    /// How long it is good: whole seconds.
-    pub expires_in: Duration,
+    /// The token itself, to be given to the client only.
+    pub token: String,
+    /// How long it is good, in seconds.
+    pub expires_in: u64,
     /// When it was made.
     pub issued_at: Timestamp,
     /// What it grants.
-    pub granted: Vec<Grant>,
+    pub granted: Vec<Scope>,
 }
 
-impl Grant {
-    /// Reads a scope of docker's token specification: `repository:team/app:pull,push`. `*` is every action. `None`
-    /// for another type, a wrong name, or when no action is known: there is nothing to grant then.
-    pub fn from_scope(scope: &str) -> Option<Self> {
-        let rest = scope.strip_prefix("repository:")?;
-        // From the right: docker allows a host with a port in front of the name, which is no name here.
-        let (name, words) = rest.rsplit_once(':')?;
-        let actions = words.split(',').fold(Actions::default(), |actions, word| match word {
-            "*" => Action::ALL.into_iter().collect(),
-            word => word.parse().map_or(actions, |action| actions.with(action)),
-        });
-        let repository = name.parse().ok()?;
-        (!actions.is_empty()).then_some(Self { repository, actions })
+impl fmt::Debug for IssuedBearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedBearer")
+            .field("expires_in", &self.expires_in)
+            .field("granted", &self.granted)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +43,7 @@ impl Access {
     /// A bearer token for `who` with as much of `wanted` as is allowed now.
     ///
     /// A bearer token cannot be exchanged for another, or its end would mean nothing.
-    pub async fn issue(&self, who: &Identity, wanted: &[Grant]) -> Result<IssuedBearer> {
+    pub async fn issue(&self, who: &Identity, wanted: &[Scope]) -> Result<IssuedBearer> {
         if who.is_bearer() || *who.principal() == Principal::Operator {
             let message = "ask for a bearer token with a password or a Railhead token";
             return Err(Denial::new(Reason::Credentials, message).into());
@@ -74,46 +65,39 @@ impl Access {
             iat: issued,
             nbf: issued,
             exp: end,
-            access: granted.iter().map(access).collect(),
+            access: granted.iter().map(Into::into).collect(),
             uid: who.account_id().map(|id| id.0),
             tid: who.token_id().map(|id| id.0),
             pwm: who.password_mark.clone(),
         };
         let token = self.0.key.sign(&claims).map_err(|error| Error::Invalid(error.to_string()))?;
         Ok(IssuedBearer {
-            token: token.into(),
-            expires_in: Duration::from_secs(u64::try_from(end - issued).unwrap_or_default()),
+            token,
+            expires_in: u64::try_from(end - issued).unwrap_or_default(),
             issued_at: now,
             granted,
         })
     }
 
-    async fn granted(&self, who: &Identity, wanted: &[Grant]) -> Result<Vec<Grant>> {
-        let mut granted: Vec<Grant> = Vec::new();
-        for want in wanted.iter().take(GRANTS_MAX) {
-            let mut allowed = Actions::default();
-            for action in want.actions.iter() {
-                if self.decide(who, action, &want.repository).await?.is_allowed() {
-                    allowed = allowed.with(action);
+    async fn granted(&self, who: &Identity, wanted: &[Scope]) -> Result<Vec<Scope>> {
+        let mut granted = Vec::new();
+        for scope in wanted.iter().take(SCOPES_MAX) {
+            match scope {
+                Scope::Repository { name, actions } => {
+                    let mut allowed = Actions::NONE;
+                    for action in actions.iter() {
+                        if self.decide(who, action.into(), name).await?.is_allowed() {
+                            allowed = allowed.with(action);
+                        }
+                    }
+                    if !allowed.is_empty() {
+                        granted.push(Scope::Repository { name: name.clone(), actions: allowed });
+                    }
                 }
-            }
-            if allowed.is_empty() {
-                continue;
-            }
-            // Clients repeat a repository, once for each action.
-            match granted.iter_mut().find(|grant| grant.repository == want.repository) {
-                Some(grant) => grant.actions = grant.actions.iter().chain(allowed.iter()).collect(),
-                None => granted.push(Grant { repository: want.repository.clone(), actions: allowed }),
+                Scope::Catalog if who.may_list() => granted.push(Scope::Catalog),
+                Scope::Catalog => {}
             }
         }
         Ok(granted)
-    }
-}
-
-fn access(grant: &Grant) -> bearer::Access {
-    bearer::Access {
-        kind: "repository".to_owned(),
-        name: grant.repository.to_string(),
-        actions: grant.actions.iter().collect(),
     }
 }

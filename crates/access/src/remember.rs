@@ -61,7 +61,13 @@ impl Remembered {
         }
     }
 
-    pub fn allowed(&self, who: &Identity, action: Action, repository: &RepositoryName, generation: u64) -> bool {
+    pub fn allowed(
+        &self,
+        who: &Identity,
+        action: Action,
+        repository: &RepositoryName,
+        generation: u64,
+    ) -> bool {
         self.decisions.get(&(who.serial, action, repository.clone())) == Some(generation)
     }
 
@@ -81,5 +87,6 @@ impl Remembered {
 /// early.
 fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
-        && black_box(left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right))) == 0
+        && black_box(left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right)))
+            == 0
 }

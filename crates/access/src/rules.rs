@@ -33,6 +33,14 @@ impl Decision {
     pub fn is_allowed(&self) -> bool {
         *self == Self::Allowed
     }
+
+    /// Why not, when it is denied.
+    pub fn into_denial(self) -> Option<Denial> {
+        match self {
+            Self::Allowed => None,
+            Self::Denied(denial) => Some(*denial),
+        }
+    }
 }
 
 /// What an account is to an owner, weakest first.
@@ -60,7 +68,10 @@ pub(crate) fn judge(who: &Identity, action: Action, repository: &RepositoryName,
         return Decision::Allowed;
     }
     let denial = if who.is_anonymous() {
-        Denial::new(Reason::Unauthenticated, "log in to do this; without a login only public repositories can be pulled")
+        Denial::new(
+            Reason::Unauthenticated,
+            "log in to do this; without a login only public repositories can be pulled",
+        )
     } else if facts.standing < needed(action) {
         by_role(action, repository, facts)
     } else if action == Action::Push && !facts.owner_exists {
@@ -70,10 +81,14 @@ pub(crate) fn judge(who: &Identity, action: Action, repository: &RepositoryName,
             Reason::TokenScope,
             format!("the token has no scope for this; it needs {action}:{repository}, or a wider one"),
         )
+    } else if who.is_bearer() && action == Action::Admin {
+        Denial::new(Reason::TokenScope, "a bearer token cannot do this; use a Railhead token or the password")
     } else if !who.bearer_grants(action, repository) {
         Denial::new(
             Reason::NeedsScope,
-            format!("the bearer token was not asked for {action} on {repository}; ask for one with that scope"),
+            format!(
+                "the bearer token was not asked for {action} on {repository}; ask for one with that scope"
+            ),
         )
     } else {
         return Decision::Allowed;
@@ -105,7 +120,10 @@ fn by_role(action: Action, repository: &RepositoryName, facts: Facts) -> Denial 
     let role = if action == Action::Push { "writer" } else { "owner" };
     Denial::new(
         Reason::Role,
-        format!("{action} on {repository} needs the role {role} in '{}'; ask one of its owners", repository.owner()),
+        format!(
+            "{action} on {repository} needs the role {role} in '{}'; ask one of its owners",
+            repository.owner()
+        ),
     )
 }
 

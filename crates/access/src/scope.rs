@@ -4,19 +4,15 @@
 //! (pull from a public repository) needs no scope.
 //!
 //! Text form: an action, and behind a colon what it is over. One segment without `*` is an owner and means all its
-//! repositories; everything else is a pattern over whole names in which `*` stands for any characters, slashes too.
+//! repositories; everything else is a [`Pattern`] over whole names, in which `*` stays within a segment and `**` does not.
 
 use std::fmt;
 use std::str::FromStr;
 
-use railhead_oci::RepositoryName;
+use railhead_oci::{Pattern, RepositoryName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Action;
-use crate::glob::Glob;
-
-/// Longest text of what a scope is over, which is the longest name of a repository.
-const OVER_MAX: usize = 255;
 
 /// What a scope is over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +22,7 @@ pub enum Over {
     /// Every repository of this owner, in lower case.
     Owner(String),
     /// The repositories whose whole name fits.
-    Pattern(Glob),
+    Pattern(Pattern),
 }
 
 /// One thing a token may do.
@@ -62,14 +58,16 @@ impl TokenScope {
 
 /// A text is not a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a scope: write pull, push, delete or admin, alone or as in push:team or push:team/app*")]
+#[error(
+    "'{0}' is not a scope: write pull, push, delete or admin, alone or as in push:team or push:team/app*"
+)]
 pub struct TokenScopeError(String);
 
 impl FromStr for TokenScope {
     type Err = TokenScopeError;
 
     fn from_str(text: &str) -> Result<Self, TokenScopeError> {
-        let wrong = || TokenScopeError(text.chars().take(OVER_MAX).collect());
+        let wrong = || TokenScopeError(text.chars().take(255).collect());
         let (action, over) = match text.split_once(':') {
             None => (text, None),
             Some((action, over)) => (action, Some(over)),
@@ -78,7 +76,7 @@ impl FromStr for TokenScope {
         let over = match over {
             None => Over::All,
             Some(over) if !is_over(over) => return Err(wrong()),
-            Some(over) if over.contains(['/', '*']) => Over::Pattern(Glob::new(over)),
+            Some(over) if over.contains(['/', '*']) => Over::Pattern(over.parse().map_err(|_| wrong())?),
             Some(owner) => Over::Owner(owner.to_owned()),
         };
         Ok(Self { action, over })
@@ -87,13 +85,9 @@ impl FromStr for TokenScope {
 
 /// Only what can match a name: anything else would be a scope that silently allows nothing.
 fn is_over(text: &str) -> bool {
-    let character = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'*')
-    };
-    !text.is_empty()
-        && text.len() <= OVER_MAX
-        && text.bytes().all(character)
-        && text.split('/').all(|segment| !segment.is_empty())
+    let character =
+        |byte: u8| !byte.is_ascii_uppercase() && (byte.is_ascii_alphanumeric() || b"._-/*".contains(&byte));
+    text.bytes().all(character) && text.split('/').all(|segment| !segment.is_empty())
 }
 
 impl fmt::Display for TokenScope {
@@ -143,10 +137,13 @@ mod tests {
             ("push:team", Action::Push, "team2/app", false),
             ("push:team/app", Action::Push, "team/app", true),
             ("push:team/app", Action::Push, "team/app2", false),
-            ("push:team/app*", Action::Pull, "team/app2/x", true),
+            ("push:team/app*", Action::Pull, "team/app2", true),
+            ("push:team/app*", Action::Pull, "team/app2/x", false),
+            ("push:team/app**", Action::Pull, "team/app2/x", true),
             ("push:team/app*", Action::Push, "team2/app", false),
             ("pull:*/base", Action::Pull, "team/base", true),
-            ("pull:team*", Action::Pull, "team2/base", true),
+            ("pull:team**", Action::Pull, "team2/base", true),
+            ("pull:*", Action::Pull, "team2/base", true),
         ] {
             assert_eq!(covers(scope, action, repository), expected, "{scope} {action} {repository}");
         }
@@ -154,14 +151,29 @@ mod tests {
 
     #[test]
     fn what_can_match_no_name_is_no_scope() {
-        for wrong in ["", "read", "pull:", ":team", "pull:Team", "pull:team/", "pull:/a", "pull:a b", "PULL", "pull:a//b", "pull:é", "pull: a", "*"] {
+        for wrong in [
+            "",
+            "read",
+            "pull:",
+            ":team",
+            "pull:Team",
+            "pull:team/",
+            "pull:/a",
+            "pull:a b",
+            "PULL",
+            "pull:a//b",
+            "pull:é",
+            "pull: a",
+            "*",
+            "pull:a***",
+        ] {
             assert!(wrong.parse::<TokenScope>().is_err(), "{wrong}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_scope_reads_back_as_it_was_written(text in "(pull|push|delete|admin)(:[a-z0-9*._-]{1,9}(/[a-z0-9*._-]{1,9}){0,3})?") {
+        fn a_scope_reads_back_as_it_was_written(text in "(pull|push|delete|admin)(:[a-z0-9._-]{1,9}\\*{0,2}(/\\*{0,2}[a-z0-9._-]{1,9}){0,3})?") {
             let scope: TokenScope = text.parse().unwrap();
             prop_assert_eq!(scope.to_string(), text);
             let json = serde_json::to_string(&scope).unwrap();

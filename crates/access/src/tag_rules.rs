@@ -3,18 +3,16 @@
 //! The tags that signing tools make for an image (`sha256-<hex>.sig`, `.att`, `.sbom`, and the referrers fallback
 //! `sha256-<hex>`) are exempt: they are lists that grow, and a rule such as `*` would break signing.
 
-use railhead_oci::Tag;
-
-use crate::glob::Glob;
+use railhead_oci::{Pattern, Tag};
 
 /// Patterns of protected tags.
 #[derive(Clone, Debug, Default)]
-pub struct TagRules(Vec<Glob>);
+pub struct TagRules(Vec<Pattern>);
 
 impl TagRules {
-    /// Rules from patterns such as `v*`, in which `*` stands for any characters.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(patterns.into_iter().map(Glob::new).collect())
+    /// Rules from patterns such as `v*`.
+    pub const fn new(patterns: Vec<Pattern>) -> Self {
+        Self(patterns)
     }
 
     /// Whether `tag` must keep naming what it names.
@@ -26,13 +24,10 @@ impl TagRules {
 /// Whether a tool made the tag from a digest.
 fn is_derived(tag: &str) -> bool {
     let Some((algorithm, rest)) = tag.split_once('-') else { return false };
-    let length = match algorithm {
-        "sha256" => 64,
-        // A tag has 128 characters at most, so tools cut the hash of a SHA-512.
-        "sha512" => 64,
-        _ => return false,
-    };
-    rest.len() >= length && rest.bytes().take(length).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    // A tag has 128 characters at most, so tools cut the hash of a SHA-512; 64 digits are there in any case.
+    matches!(algorithm, "sha256" | "sha512")
+        && rest.len() >= 64
+        && rest.bytes().take(64).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -41,11 +36,11 @@ mod tests {
 
     #[test]
     fn rules_protect_what_fits_and_spare_signatures() {
-        let rules = TagRules::new(["v*", "release"]);
+        let rules = TagRules::new(vec!["v*".parse().unwrap(), "release".parse().unwrap()]);
         for (tag, expected) in [("v1.2", true), ("release", true), ("release-1", false), ("latest", false)] {
             assert_eq!(rules.protects(&tag.parse().unwrap()), expected, "{tag}");
         }
-        let all = TagRules::new(["*"]);
+        let all = TagRules::new(vec!["*".parse().unwrap()]);
         let hash = "a".repeat(64);
         assert!(all.protects(&"latest".parse().unwrap()));
         assert!(all.protects(&"sha256-short".parse().unwrap()));

@@ -144,7 +144,11 @@ mod tests {
         for seconds in [1, 2, 4, 8, 16] {
             throttle.failed("alice", from, Timestamp(0));
             let lock = Duration::from_secs(seconds);
-            assert_eq!(throttle.wait("alice", address("192.0.2.2"), Timestamp(0)), Some(lock), "from anywhere");
+            assert_eq!(
+                throttle.wait("alice", address("192.0.2.2"), Timestamp(0)),
+                Some(lock),
+                "from anywhere"
+            );
             assert_eq!(throttle.wait("alice", from, Timestamp(millis(lock))), None);
         }
         for _ in 0..100 {

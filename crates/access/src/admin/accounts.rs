@@ -41,7 +41,9 @@ impl Access {
         self.require_admin(&by.who).await?;
         let user = self.user_named(name).await?.owner.id;
         if disabled && by.who.account_id() == Some(user) {
-            return Err(Error::Invalid("you cannot disable yourself; let another administrator do it".to_owned()));
+            return Err(Error::Invalid(
+                "you cannot disable yourself; let another administrator do it".to_owned(),
+            ));
         }
         let catalog = self.0.catalog.clone();
         self.change(async move { catalog.set_disabled(user, disabled).await }).await?;

@@ -18,7 +18,13 @@ impl Access {
     }
 
     /// Gives a user a role in an organisation, or with `None` takes it away. For its owners and administrators.
-    pub async fn set_member(&self, by: &Actor, organisation: &str, user: &str, role: Option<Role>) -> Result<()> {
+    pub async fn set_member(
+        &self,
+        by: &Actor,
+        organisation: &str,
+        user: &str,
+        role: Option<Role>,
+    ) -> Result<()> {
         let organisation_id = self.organisation_for(by, organisation, Role::Owner).await?.id;
         let user_id = self.user_named(user).await?.owner.id;
         let catalog = self.0.catalog.clone();
@@ -81,7 +87,8 @@ impl Access {
             };
             // The same for a missing organisation and for one of others.
             if role.is_none_or(|role| role < least) {
-                let message = format!("this needs to be an owner of organisation '{name}', or an administrator");
+                let message =
+                    format!("this needs to be an owner of organisation '{name}', or an administrator");
                 return Err(Denial::new(Reason::Role, message).into());
             }
         }

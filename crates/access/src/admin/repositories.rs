@@ -9,7 +9,12 @@ use crate::{Access, Action, Decision, Result};
 
 impl Access {
     /// Makes a repository public or private, for those who may administer it.
-    pub async fn set_visibility(&self, by: &Actor, name: &RepositoryName, visibility: Visibility) -> Result<()> {
+    pub async fn set_visibility(
+        &self,
+        by: &Actor,
+        name: &RepositoryName,
+        visibility: Visibility,
+    ) -> Result<()> {
         self.require(by, Action::Admin, name).await?;
         let found = self.0.catalog.repository(name).await?;
         let repository =
@@ -29,7 +34,12 @@ impl Access {
     }
 
     /// Reads the audit, newest first. Administrators only.
-    pub async fn audit_records(&self, by: &Actor, filter: AuditFilter, limit: u32) -> Result<Vec<AuditRecord>> {
+    pub async fn audit_records(
+        &self,
+        by: &Actor,
+        filter: AuditFilter,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>> {
         self.require_admin(&by.who).await?;
         self.audit().flush(self.now()).await?;
         Ok(self.0.catalog.audit(filter, limit).await?)

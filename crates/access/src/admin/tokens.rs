@@ -134,7 +134,9 @@ fn valid(name: &str, scopes: &[TokenScope]) -> Result<()> {
         return Err(Error::Invalid("a token's secret cannot be its name".to_owned()));
     }
     if scopes.is_empty() || scopes.len() > SCOPES_MAX {
-        return Err(Error::Invalid(format!("a token has 1 to {SCOPES_MAX} scopes, such as pull or push:team/app*")));
+        return Err(Error::Invalid(format!(
+            "a token has 1 to {SCOPES_MAX} scopes, such as pull or push:team/app*"
+        )));
     }
     Ok(())
 }
