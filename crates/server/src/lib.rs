@@ -1,1 +1,135 @@
-//! railhead-server
+//! The HTTP face of the registry.
+//!
+//! A request becomes an operation (method and path, `operation`), gets an identity and a right (`exchange`), is
+//! run (`v2`, `token`, `service`, `api`), and its end is told once (`story`). Errors become status codes in `failure`
+//! and `denial` and nowhere else.
+//!
+//! Order: [`Server::new`] → [`Server::run`] with the listeners, which returns when it was told to stop and the last
+//! request ended or ran out of time.
+
+mod access_log;
+pub mod api;
+mod body;
+mod core;
+mod denial;
+mod exchange;
+mod failure;
+mod host;
+mod listener;
+mod metrics;
+mod operation;
+mod service;
+mod story;
+mod tls;
+mod token;
+mod v2;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use railhead_access::Access;
+use railhead_catalog::Timestamp;
+use railhead_registry::Registry;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+pub use access_log::{AccessLog, LogFormat, LogWriter};
+pub use core::Settings;
+pub use host::{AddressBlock, Hosts};
+pub use tls::{Certificates, TlsError};
+
+use core::Core;
+use listener::Doors;
+
+/// How often what was gathered in memory is written: last use of tokens, the audit.
+const FLUSH_EVERY: Duration = Duration::from_secs(2);
+/// How often stale uploads are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(300);
+/// How often the certificate's files are looked at.
+const RELOAD_EVERY: Duration = Duration::from_secs(2);
+
+/// The server.
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Core>);
+
+/// Where it listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For clients.
+    pub tcp: Vec<TcpListener>,
+    /// What they are served with; none is plain HTTP.
+    pub certificates: Option<Certificates>,
+    /// For the command line on the same machine.
+    pub control: Option<UnixListener>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Server {
+    /// A server for this registry.
+    pub fn new(access: Access, registry: Registry, settings: Settings, log: AccessLog) -> Self {
+        let api = api::Api::new(access.clone(), registry.clone());
+        Self(Arc::new(Core { access, registry, api, settings, metrics: metrics::Metrics::new(), log }))
+    }
+
+    /// Serves until `stop` turns true. Gives the number of connections that had to be cut.
+    pub async fn run(&self, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<usize, ServeError> {
+        let acceptor = listeners.certificates.as_ref().map(Certificates::acceptor).transpose()?;
+        let tcp = listeners.tcp.into_iter().map(|listener| (listener, acceptor.clone())).collect();
+        let doors = Doors { tcp, control: listeners.control };
+        let mut aside = tokio::task::JoinSet::new();
+        aside.spawn(flush(self.0.clone()));
+        aside.spawn(expire(self.0.clone()));
+        if let Some(certificates) = listeners.certificates {
+            aside.spawn(reload(certificates));
+        }
+        let cut = listener::serve(self.0.clone(), doors, stop, self.0.settings.shutdown).await;
+        aside.shutdown().await;
+        flush_once(&self.0).await;
+        Ok(cut)
+    }
+}
+
+async fn flush(core: Arc<Core>) {
+    loop {
+        tokio::time::sleep(FLUSH_EVERY).await;
+        flush_once(&core).await;
+    }
+}
+
+async fn flush_once(core: &Core) {
+    if let Err(error) = core.access.flush().await {
+        tracing::warn!(error = failure::chain(&error), "the audit and the last use of tokens could not be written yet");
+    }
+}
+
+async fn expire(core: Arc<Core>) {
+    loop {
+        tokio::time::sleep(EXPIRE_EVERY).await;
+        match railhead_upkeep::expire_uploads(&core.registry, core.settings.upload_life, Timestamp::now()).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "uploads that nobody went on with were ended"),
+            Err(error) => tracing::warn!(error = failure::chain(&error), "stale uploads could not be ended"),
+        }
+    }
+}
+
+async fn reload(certificates: Certificates) {
+    loop {
+        tokio::time::sleep(RELOAD_EVERY).await;
+        match certificates.reload_if_changed() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the certificate has changed and is served from now on"),
+            Err(error) => tracing::error!(
+                error = failure::chain(&error),
+                "the certificate has changed and cannot be used; the old one is served"
+            ),
+        }
+    }
+}

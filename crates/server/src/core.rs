@@ -1,0 +1,43 @@
+//! What every request needs, made once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use railhead_access::Access;
+use railhead_registry::Registry;
+
+use crate::access_log::AccessLog;
+use crate::api::Api;
+use crate::host::Hosts;
+use crate::metrics::Metrics;
+
+/// How the server behaves towards clients.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Names under which clients reach it, and proxies whose word counts.
+    pub hosts: Hosts,
+    /// How long running requests may go on after the server was told to stop.
+    pub shutdown: Duration,
+    /// After so long without a byte an upload is ended.
+    pub upload_life: Duration,
+}
+
+/// Shared by all connections.
+pub(crate) struct Core {
+    pub(crate) access: Access,
+    pub(crate) registry: Registry,
+    pub(crate) api: Api,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) log: AccessLog,
+}
+
+/// The header that tells an old client that this is a registry.
+pub(crate) const API_VERSION: HeaderValue = HeaderValue::from_static("registry/2.0");
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

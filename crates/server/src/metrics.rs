@@ -1,0 +1,111 @@
+//! What `/metrics` shows, in the format of Prometheus.
+//!
+//! Each counter is looked up once, when the server starts: counting a request costs a few additions.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::operation::Kind;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+/// Upper bounds of the classes of durations, in seconds.
+const SECONDS: [f64; 9] = [0.000_1, 0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0];
+
+/// The classes of status codes, by their first digit.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The counters of one operation.
+#[derive(Debug)]
+struct PerOperation {
+    by_class: [Counter<u64, AtomicU64>; 5],
+    seconds: Histogram,
+}
+
+/// All metrics of a server.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    operations: Vec<PerOperation>,
+    received: Counter<u64, AtomicU64>,
+    sent: Counter<u64, AtomicU64>,
+    running: Gauge,
+}
+
+/// Counts one request as running for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Running(Gauge);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Arc<Self> {
+        let mut registry = Registry::with_prefix("railhead");
+        let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
+        let seconds =
+            Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS.into_iter()));
+        let (received, sent, running) = (Counter::default(), Counter::default(), Gauge::default());
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register_with_unit("request", "Time from head to end", Unit::Seconds, seconds.clone());
+        registry.register_with_unit("received", "Bytes of request bodies", Unit::Bytes, received.clone());
+        registry.register_with_unit("sent", "Bytes of answers", Unit::Bytes, sent.clone());
+        registry.register("requests_running", "Requests being answered", running.clone());
+        let operations = Kind::ALL
+            .iter()
+            .map(|kind| {
+                let operation = kind.name();
+                let count = |class: usize| {
+                    requests.get_or_create(&RequestLabels { operation, status: CLASSES[class] }).clone()
+                };
+                PerOperation {
+                    by_class: std::array::from_fn(count),
+                    seconds: seconds.get_or_create(&OperationLabels { operation }).clone(),
+                }
+            })
+            .collect();
+        Arc::new(Self { registry, operations, received, sent, running })
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        self.running.inc();
+        Running(self.running.clone())
+    }
+
+    pub(crate) fn count(&self, kind: Kind, status: u16, received: u64, sent: u64, took: Duration) {
+        if let Some(operation) = self.operations.get(kind as usize) {
+            operation.by_class[usize::from(status / 100).clamp(1, 5) - 1].inc();
+            operation.seconds.observe(took.as_secs_f64());
+        }
+        self.received.inc_by(received);
+        self.sent.inc_by(sent);
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into memory cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
