@@ -184,6 +184,8 @@ fn unknown_documents_are_kept_with_what_they_seem_to_refer_to() {
     assert_eq!(manifest.subject.map(|subject| subject.to_string()).as_deref(), Some(C));
     assert_eq!(manifest.annotations_json(), r#"{"a":"b"}"#);
     assert_eq!(manifest.artifact_type.as_deref(), Some("application/vnd.example"));
+    let both = read(None, &with(document.clone(), "manifests", json!([descriptor("x", A)]))).unwrap();
+    assert_eq!((digests(&both.blobs), digests(&both.children)), (vec![A.into()], vec![A.into()]));
     assert!(read(None, &with(document.clone(), "subject", json!({"digest": "x", "size": 1}))).is_err());
     assert_eq!(read(None, &with(document, "subject", json!(null))).unwrap().subject, None);
 }
