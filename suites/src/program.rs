@@ -1,6 +1,6 @@
 //! Tools on this machine: finding them, running them with a time limit, keeping what they said.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 pub struct Program {
     path: PathBuf,
     variables: Vec<(String, String)>,
+    foreign: Vec<OsString>,
 }
 
 impl Program {
@@ -25,19 +26,27 @@ impl Program {
     pub fn find(name: &str) -> Self {
         let path = places().map(|dir| dir.join(name)).find(|path| path.is_file());
         let path = path.unwrap_or_else(|| panic!("CANNOT RUN: {name}: not found; run tools/install"));
-        Self { path, variables: Vec::new() }
+        Self { path, variables: Vec::new(), foreign: Vec::new() }
     }
 
     /// The program at `path`.
     pub fn at(path: PathBuf) -> Self {
         assert!(path.is_file(), "CANNOT RUN: {}: not found", path.display());
-        Self { path, variables: Vec::new() }
+        Self { path, variables: Vec::new(), foreign: Vec::new() }
     }
 
     /// The same tool with the variable `name` set in each of its runs.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.variables.push((name.to_owned(), value.as_ref().to_str().unwrap().to_owned()));
+        self
+    }
+
+    /// The same tool without the caller's variables that begin with `prefix`.
+    #[must_use]
+    pub fn without_any(mut self, prefix: &str) -> Self {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        self.foreign.extend(names.filter(|name| name.to_string_lossy().starts_with(prefix)));
         self
     }
 
@@ -50,6 +59,9 @@ impl Program {
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments).stdin(Stdio::null());
+        for name in &self.foreign {
+            command.env_remove(name);
+        }
         for (name, value) in &self.variables {
             command.env(name, value);
         }

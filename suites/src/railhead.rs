@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::program::{Outcome, Program};
@@ -36,7 +35,7 @@ impl Railhead {
     /// Starts a server on a new data directory inside `scratch` and waits until it accepts connections.
     pub fn start(scratch: &Path, options: Options) -> Self {
         let data = scratch.join("data");
-        let program = Program::at(binary()).with("RAILHEAD_DATA", &data);
+        let program = Program::at(binary()).without_any("RAILHEAD_").with("RAILHEAD_DATA", &data);
         let listen = options.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut serve = vec!["serve".to_owned(), "--listen".to_owned(), listen];
         let ca = options.tls.then(|| TestCa::make(&scratch.join("tls")));
@@ -112,24 +111,11 @@ impl Railhead {
 
 fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
     let from = Instant::now();
-    let mut command = program.command(arguments);
-    forget_settings(&mut command);
-    let mut server = Server::start("railhead serve", command);
+    let mut server = Server::start("railhead serve", program.command(arguments));
     let address = server.wait_for("a URL in its output", printed_address);
     server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
     assert!(from.elapsed().as_secs() < 30, "railhead serve was ready only after {:?}", from.elapsed());
     (server, address)
-}
-
-/// The caller's own `RAILHEAD_…` settings are not the test's.
-fn forget_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let foreign = name.to_str().is_some_and(|name| name.starts_with("RAILHEAD_"));
-        if foreign && name != "RAILHEAD_DATA" {
-            command.env_remove(name);
-        }
-    }
-    command.stdin(Stdio::null());
 }
 
 /// The address in the first URL of a whole line that the server printed.

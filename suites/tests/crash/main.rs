@@ -71,12 +71,13 @@ fn what_was_answered_survives_kill_9() {
     leftovers::check(&mut railhead);
     let sum = |of: fn(&pusher::Figures) -> usize| figures.iter().map(of).sum::<usize>();
     println!(
-        "{kills} kills in {} s, slowest start {} ms; {} images pushed, {} uploads cut off, {} of them resumed, {} found \
-         committed; {objects} objects verified",
+        "{kills} kills in {} s, slowest start {} ms; {} images pushed, {} uploads met by a kill, {} cut off by the pusher; \
+         {} resumed, {} found committed; {objects} objects verified",
         took.as_secs(),
         slowest_start.as_millis(),
         sum(|figures| figures.images),
         sum(|figures| figures.cut_off),
+        sum(|figures| figures.hung_up),
         sum(|figures| figures.resumed),
         sum(|figures| figures.committed),
     );

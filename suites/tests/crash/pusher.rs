@@ -22,11 +22,13 @@ pub fn repository(at: usize) -> String {
 pub struct Figures {
     /// Images pushed, with all that belongs to them.
     pub images: usize,
-    /// Uploads that a kill met after they were begun.
+    /// Times that a kill met an upload after it was begun.
     pub cut_off: usize,
-    /// Of those: resumed at the offset that the server gave.
+    /// Uploads that the pusher itself cut off in the middle of a request.
+    pub hung_up: usize,
+    /// Times that an upload was resumed at the offset that the server gave.
     pub resumed: usize,
-    /// Of those: already committed, though the answer never came.
+    /// Uploads found to be committed, though the answer never came.
     pub committed: usize,
 }
 
@@ -47,6 +49,20 @@ struct Upload {
     sent: usize,
     /// Whether the closing request was ever sent.
     closing: bool,
+    /// Whether the server may still be at a request that was cut off.
+    contended: bool,
+}
+
+impl Upload {
+    /// Checks the status of an answer. After a cut the server may have taken more than it said when it was asked: it then
+    /// has to refuse the offset, and the pusher asks again.
+    fn expect(&self, answer: &Answer, status: u16) -> io::Result<()> {
+        if answer.status == 416 && self.contended {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        assert_eq!(answer.status, status, "{}: {}", self.location, text(answer));
+        Ok(())
+    }
 }
 
 impl Pusher {
@@ -88,8 +104,8 @@ impl Pusher {
             match self.step(&http, &mut upload, content, digest) {
                 Ok(true) => return,
                 Ok(false) => {}
-                Err(_) => {
-                    self.figures.cut_off += 1;
+                Err(error) => {
+                    self.figures.cut_off += usize::from(error.kind() != io::ErrorKind::Interrupted);
                     if !self.resume(&mut upload, digest) {
                         return;
                     }
@@ -101,7 +117,7 @@ impl Pusher {
     fn begin(&self) -> Upload {
         let target = format!("{}/blobs/uploads/", self.path);
         let answer = self.until_answered(|http| http.send("POST", &target, &[], b""), 202);
-        Upload { location: location(&answer), acknowledged: 0, sent: 0, closing: false }
+        Upload { location: location(&answer), acknowledged: 0, sent: 0, closing: false, contended: false }
     }
 
     /// Sends the next part; whether the upload is then complete.
@@ -121,14 +137,19 @@ impl Pusher {
             let separator = if upload.location.contains('?') { '&' } else { '?' };
             let target = format!("{}{separator}digest={digest}", upload.location);
             let answer = http.send("PUT", &target, &[("Content-Type", "application/octet-stream")], rest)?;
-            assert_eq!(answer.status, 201, "PUT {target}: {}", text(&answer));
+            upload.expect(&answer, 201)?;
             return Ok(true);
         }
         upload.sent = upload.sent.max(upload.acknowledged + part);
+        if self.random.below(8) == 0 {
+            (self.figures.hung_up, upload.contended) = (self.figures.hung_up + 1, true);
+            http.send_part("PATCH", &upload.location, &rest[..part], part / 2)?;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let range = format!("{}-{}", upload.acknowledged, upload.acknowledged + part - 1);
         let fields = [("Content-Type", "application/octet-stream"), ("Content-Range", range.as_str())];
         let answer = http.send("PATCH", &upload.location, &fields, &rest[..part])?;
-        assert_eq!(answer.status, 202, "PATCH {}: {}", upload.location, text(&answer));
+        upload.expect(&answer, 202)?;
         upload.acknowledged += part;
         assert_eq!(offset(&answer), upload.acknowledged, "PATCH {}", upload.location);
         upload.location = location(&answer);
