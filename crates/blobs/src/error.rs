@@ -69,8 +69,49 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The object store at the other end of a network failed.
+    #[error("cannot {act}")]
+    Remote {
+        /// What was being done, on what.
+        act: String,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// What the object store is to be reached with makes no sense.
+    #[error("the object store cannot be used as it is configured")]
+    Config(#[source] object_store::Error),
+    /// The object store sent another number of bytes than it announced.
+    #[error("the object store ended its answer {left} bytes early or late")]
+    Length {
+        /// How many bytes were still expected.
+        left: u64,
+    },
+    /// The store cannot take content this long.
+    #[error("{id} would be longer than the {max} bytes that the store takes")]
+    TooLarge {
+        /// The staged object.
+        id: StageId,
+        /// Greatest length in bytes.
+        max: u64,
+    },
+    /// The store cannot read what it staged before this offset until it is committed, as S3 cannot.
+    #[error("what is staged as {id} cannot be read before byte {from}")]
+    Unreadable {
+        /// The staged object.
+        id: StageId,
+        /// The first byte that can be read.
+        from: u64,
+    },
+    /// The state that was kept beside an upload is not one of this store's.
+    #[error("the stored state of {id} is damaged")]
+    State {
+        /// The staged object.
+        id: StageId,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A thread of the runtime ended before its work, as happens at shutdown.
-    #[error("the work on the store's files was cut off")]
+    #[error("the work of the store was cut off")]
     CutOff(#[source] tokio::task::JoinError),
 }
 

@@ -74,6 +74,10 @@ impl ObjectKey {
         Self { digest: Some(digest), id }
     }
 
+    pub(crate) const fn unnamed(id: StageId) -> Self {
+        Self { digest: None, id }
+    }
+
     /// The digest the object was committed under, where the key tells it.
     pub const fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()

@@ -15,13 +15,17 @@ mod files;
 mod key;
 mod memory;
 mod reader;
+mod s3;
 mod stage;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, Result};
 pub use files::FileStore;
 pub use key::{KeyError, ObjectKey, StageId};
 pub use memory::MemoryStore;
 pub use reader::Reader;
+pub use s3::{S3Config, S3Store};
 pub use stage::{StageState, StageWriter};
 pub use store::{Object, Staged, Store};

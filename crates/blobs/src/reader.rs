@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::Result;
 use crate::files::FileReader;
+use crate::s3::S3Reader;
 
 /// Gives a range of an object, or of a staged one, piece by piece.
 ///
@@ -19,6 +20,7 @@ pub(crate) enum Source {
     /// All of it, at once.
     Whole(Bytes),
     Files(FileReader),
+    S3(S3Reader),
 }
 
 impl Reader {
@@ -32,6 +34,7 @@ impl Reader {
             Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             Source::Files(reader) => reader.poll_next(cx),
+            Source::S3(reader) => reader.poll_next(cx),
         }
     }
 
@@ -40,6 +43,7 @@ impl Reader {
         match &self.0 {
             Source::Whole(bytes) => bytes.len() as u64,
             Source::Files(reader) => reader.remaining(),
+            Source::S3(reader) => reader.remaining(),
         }
     }
 

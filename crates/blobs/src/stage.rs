@@ -5,6 +5,7 @@ use railhead_oci::Digest;
 
 use crate::files::FileWriter;
 use crate::memory::MemoryWriter;
+use crate::s3::S3Writer;
 use crate::{ObjectKey, Result};
 
 /// What a backend must remember between two writers of one staged object.
@@ -24,6 +25,7 @@ pub struct StageWriter(pub(crate) Writer);
 pub(crate) enum Writer {
     Files(FileWriter),
     Memory(MemoryWriter),
+    S3(S3Writer),
 }
 
 impl StageWriter {
@@ -34,6 +36,7 @@ impl StageWriter {
         match &mut self.0 {
             Writer::Files(writer) => writer.write(&bytes),
             Writer::Memory(writer) => writer.write(&bytes),
+            Writer::S3(writer) => writer.write(bytes).await,
         }
     }
 
@@ -42,6 +45,7 @@ impl StageWriter {
         match &self.0 {
             Writer::Files(writer) => writer.written(),
             Writer::Memory(writer) => writer.written(),
+            Writer::S3(writer) => writer.written(),
         }
     }
 
@@ -49,6 +53,7 @@ impl StageWriter {
     pub async fn pause(self) -> Result<StageState> {
         match self.0 {
             Writer::Files(_) | Writer::Memory(_) => Ok(StageState::default()),
+            Writer::S3(writer) => writer.pause().await,
         }
     }
 
@@ -58,6 +63,7 @@ impl StageWriter {
         match self.0 {
             Writer::Files(writer) => writer.commit(*digest).await,
             Writer::Memory(writer) => writer.commit(*digest),
+            Writer::S3(writer) => writer.commit().await,
         }
     }
 }

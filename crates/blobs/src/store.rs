@@ -9,7 +9,9 @@ use bytes::Bytes;
 use railhead_oci::Digest;
 
 use crate::stage::Writer;
-use crate::{Error, FileStore, MemoryStore, ObjectKey, Reader, Result, StageId, StageState, StageWriter};
+use crate::{
+    Error, FileStore, MemoryStore, ObjectKey, Reader, Result, S3Store, StageId, StageState, StageWriter,
+};
 
 /// Where bytes rest. Cloning is cheap and gives the same store.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub enum Store {
     Files(FileStore),
     /// The memory of this process, for tests and trials.
     Memory(MemoryStore),
+    /// A bucket of an S3-compatible object store.
+    S3(S3Store),
 }
 
 /// A committed object, as a listing has it.
@@ -36,7 +40,7 @@ pub struct Object {
 pub struct Staged {
     /// Its id.
     pub id: StageId,
-    /// How many bytes it takes, in a store that can tell (files, memory).
+    /// How many bytes are staged; in S3, those that are not part of a multipart upload yet.
     pub size: u64,
     /// When it was last written to.
     pub modified: SystemTime,
@@ -51,33 +55,39 @@ impl Store {
                 store.stage(*id);
                 Ok(StageState::default())
             }
+            // What there is begins with the first bytes.
+            Self::S3(_) => Ok(StageState::default()),
         }
     }
 
     /// Continues a staged object at `offset`, which is what was written when `state` was made. What is staged behind
     /// `offset`, by a writer that was cut off, is dropped.
-    pub async fn open(&self, id: &StageId, _state: &StageState, offset: u64) -> Result<StageWriter> {
+    pub async fn open(&self, id: &StageId, state: &StageState, offset: u64) -> Result<StageWriter> {
         Ok(StageWriter(match self {
             Self::Files(store) => Writer::Files(store.open_staged(*id, offset)?),
             Self::Memory(store) => Writer::Memory(store.open_staged(*id, offset)?),
+            Self::S3(store) => Writer::S3(store.open_staged(*id, state, offset).await?),
         }))
     }
 
     /// How many bytes are staged; `None` when nothing is staged under this id. After a kill that can be more than the
     /// catalog remembers, and after a power cut less.
-    pub async fn staged_len(&self, id: &StageId, _state: &StageState) -> Result<Option<u64>> {
+    pub async fn staged_len(&self, id: &StageId, state: &StageState) -> Result<Option<u64>> {
         match self {
             Self::Files(store) => store.staged_len(*id),
             Self::Memory(store) => Ok(store.staged_len(*id)),
+            Self::S3(_) => S3Store::staged_len(*id, state).map(Some),
         }
     }
 
-    /// Reads what is staged, to hash it once more or with another algorithm.
-    pub async fn read_staged(&self, id: &StageId, _state: &StageState, range: Range<u64>) -> Result<Reader> {
+    /// Reads what is staged, to hash it once more or with another algorithm. S3 can read only what is not a full part
+    /// of 8 MiB yet: [`Error::Unreadable`].
+    pub async fn read_staged(&self, id: &StageId, state: &StageState, range: Range<u64>) -> Result<Reader> {
         check(&range, u64::MAX)?;
         match self {
             Self::Files(store) => store.read_staged(*id, range).await,
             Self::Memory(store) => store.read_staged(*id, range),
+            Self::S3(store) => store.read_staged(*id, state, range).await,
         }
     }
 
@@ -86,24 +96,26 @@ impl Store {
     pub async fn commit(
         &self,
         id: &StageId,
-        _state: &StageState,
+        state: &StageState,
         digest: &Digest,
         size: u64,
     ) -> Result<ObjectKey> {
         match self {
             Self::Files(store) => store.commit(*id, *digest, size).await,
             Self::Memory(store) => store.commit(*id, *digest, size),
+            Self::S3(store) => store.commit(*id, state, size).await,
         }
     }
 
     /// Forgets a staged object. It is no error if there is none.
-    pub async fn discard(&self, id: &StageId, _state: &StageState) -> Result<()> {
+    pub async fn discard(&self, id: &StageId, state: &StageState) -> Result<()> {
         match self {
             Self::Files(store) => store.discard(*id).await,
             Self::Memory(store) => {
                 store.discard(*id);
                 Ok(())
             }
+            Self::S3(store) => store.discard(*id, state).await,
         }
     }
 
@@ -112,6 +124,7 @@ impl Store {
         match self {
             Self::Files(store) => store.put(*id, *digest, bytes).await,
             Self::Memory(store) => Ok(store.put(*id, *digest, bytes)),
+            Self::S3(store) => store.put(*id, bytes).await,
         }
     }
 
@@ -122,6 +135,7 @@ impl Store {
         match self {
             Self::Files(store) => store.read(*key, range, size).await,
             Self::Memory(store) => store.read(*key, range, size),
+            Self::S3(store) => store.read(*key, range, size).await,
         }
     }
 
@@ -131,6 +145,7 @@ impl Store {
         match self {
             Self::Files(store) => store.probe(*key, size),
             Self::Memory(store) => store.probe(*key, size),
+            Self::S3(_) => Ok(()),
         }
     }
 
@@ -142,6 +157,7 @@ impl Store {
                 store.remove(*key);
                 Ok(())
             }
+            Self::S3(store) => store.remove(*key).await,
         }
     }
 
@@ -150,6 +166,7 @@ impl Store {
         match self {
             Self::Files(store) => store.list(after.copied(), limit).await,
             Self::Memory(store) => Ok(store.list(after, limit)),
+            Self::S3(store) => store.list(after, limit).await,
         }
     }
 
@@ -158,6 +175,7 @@ impl Store {
         match self {
             Self::Files(store) => store.list_staged(after.copied(), limit).await,
             Self::Memory(store) => Ok(store.list_staged(after, limit)),
+            Self::S3(store) => store.list_staged(after, limit).await,
         }
     }
 }
