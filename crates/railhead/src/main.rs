@@ -1,2 +1,62 @@
-//! x
-fn main() {}
+//! The binary: reads the command line, runs one command, prints how it ended.
+
+mod admin;
+mod cli;
+mod commands;
+mod config;
+mod failure;
+mod printer;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::commands::Context;
+use crate::config::Layers;
+use crate::failure::{Exit, Failure, Result};
+use crate::printer::{Output, Printer};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let layers = Layers::of_process();
+    let wanted =
+        layers.as_ref().ok().and_then(|layers| layers.variable("RAILHEAD_OUTPUT")).map(str::to_owned);
+    let printer = Printer::new(cli.common.output.unwrap_or(match wanted.as_deref() {
+        Some("json") => Output::Json,
+        _ => Output::Text,
+    }));
+    let ended = match (layers, wanted.as_deref()) {
+        (Err(error), _) => Err(error.into()),
+        (_, Some(other)) if !matches!(other, "json" | "text") => {
+            Err(Failure::new(Exit::Usage, format!("RAILHEAD_OUTPUT is '{other}'; it can be text or json")))
+        }
+        (Ok(layers), _) => run(cli, layers, printer),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => printer.failure(&failure),
+    }
+}
+
+fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<()> {
+    layers.file = cli.common.config.clone();
+    if let Some(data) = &cli.common.data {
+        layers.flags.push(("data", vec![data.clone()]));
+    }
+    let context = Context { common: cli.common, layers, printer };
+    match cli.command {
+        Command::Serve(serve) => serve.run(context),
+        Command::Config(config) => config.run(context),
+        Command::Completions(completions) => completions.run(printer),
+        Command::Reference(reference) => reference.run(printer),
+        Command::User(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Org(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Owner(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Token(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Repo(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Tag(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line: every command, argument and flag. What they do is in `commands`, one verb a file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{audit, completions, config, org, owner, reference, repo, serve, tag, token, user};
+use crate::printer::Output;
+
+/// The container registry for a team's own forge.
+///
+/// Commands other than `serve` administer a registry: the one at `--server`, or the one whose data directory is
+/// `--data`, whether it is running or not.
+#[derive(Debug, Parser)]
+#[command(name = "railhead", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What applies to every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Print for people or for programs [variable: RAILHEAD_OUTPUT]
+    #[arg(long, global = true, value_name = "KIND", value_enum)]
+    pub output: Option<Output>,
+    /// Read this configuration file instead of ./railhead.toml [variable: RAILHEAD_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data directory [variable: RAILHEAD_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Administer the registry at this URL, with the token in RAILHEAD_TOKEN [variable: RAILHEAD_SERVER]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "data")]
+    pub server: Option<String>,
+    /// Read the token for --server from this file [variable: RAILHEAD_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Trust the certificates in this file too, for --server [variable: RAILHEAD_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the registry
+    Serve(serve::Serve),
+    /// Create and manage users
+    #[command(subcommand)]
+    User(user::User),
+    /// Create and manage organisations
+    #[command(subcommand)]
+    Org(org::Org),
+    /// Show and set how much an owner may store
+    #[command(subcommand)]
+    Owner(owner::Owner),
+    /// Create and revoke tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Show and manage repositories
+    #[command(subcommand)]
+    Repo(repo::Repo),
+    /// Show and delete tags
+    #[command(subcommand)]
+    Tag(tag::Tag),
+    /// Show what was done
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Write the reference pages
+    #[command(hide = true)]
+    Reference(reference::Reference),
+}

@@ -1,0 +1,112 @@
+//! What the commands do: one verb a file. Every one but `serve` and those that only print asks the admin API.
+
+pub mod audit;
+pub mod completions;
+pub mod config;
+pub mod org;
+pub mod owner;
+pub mod reference;
+pub mod repo;
+pub mod serve;
+pub mod tag;
+pub mod token;
+pub mod user;
+mod welcome;
+
+use std::io::IsTerminal as _;
+
+use secrecy::SecretString;
+
+use crate::admin::Admin;
+use crate::cli::Common;
+use crate::config::{Config, Layers, Values};
+use crate::failure::{Exit, Failure, Result};
+use crate::printer::Printer;
+
+/// What a command has to start from.
+pub struct Context {
+    /// The common flags.
+    pub common: Common,
+    /// What the configuration is made of.
+    pub layers: Layers,
+    /// What prints.
+    pub printer: Printer,
+}
+
+impl Context {
+    /// Reads the configuration.
+    pub fn config(&self) -> Result<Config> {
+        Ok(Config::of(&Values::read(&self.layers)?)?)
+    }
+
+    /// Connects to the registry that is meant, and runs `command` with it.
+    pub fn block_on(&self, command: impl AsyncFnOnce(Admin) -> Result<()>) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Exit::Failed, "cannot start the runtime").because(&error))?;
+        runtime.block_on(async {
+            let admin = Admin::connect(self).await?;
+            let closing = admin.clone();
+            let ended = command(admin).await;
+            // What failed first is what there is to say.
+            ended.and(closing.close().await)
+        })
+    }
+}
+
+/// Asks whether to do what cannot be undone, unless `--yes` was given.
+pub fn confirm(printer: Printer, yes: bool, what: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            Failure::new(Exit::Usage, format!("{what} cannot be undone")).hint("give --yes if that is meant")
+        );
+    }
+    match printer.question(&format!("{what}? This cannot be undone. [y/N]"))?.as_deref().map(str::trim) {
+        Some("y" | "Y" | "yes") => Ok(()),
+        _ => Err(Failure::new(Exit::Failed, "nothing was done")),
+    }
+}
+
+/// Reads a password: one line of standard input, which a terminal does not show.
+pub fn read_password(printer: Printer, ask: bool) -> Result<SecretString> {
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Failed, "cannot read the password").because(&error);
+    let hidden = std::io::stdin().is_terminal().then(Hidden::hide).transpose().map_err(failed)?;
+    let line = if ask && hidden.is_some() {
+        printer.question("Password:")?.unwrap_or_default()
+    } else {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(failed)?;
+        line
+    };
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(Failure::new(Exit::Usage, "the password on standard input is empty")),
+        password => Ok(password.into()),
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(rustix::termios::Termios);
+
+impl Hidden {
+    fn hide() -> std::io::Result<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(std::io::stdin())?;
+        let mut without = before.clone();
+        without.local_modes.remove(LocalModes::ECHO);
+        without.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &without)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // A terminal that is gone shows nothing either.
+        let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &self.0);
+    }
+}

@@ -1,0 +1,366 @@
+//! Every key of the configuration, once: its name in the file, its variable, its flag, its kind, its default, and what
+//! it is for. The parser, `config show`, the template, and the reference are all made from this table.
+
+/// What a value must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An address and a port.
+    Address,
+    /// A file or a directory; in the file it is relative to the file.
+    Path,
+    /// Any text.
+    Text,
+    /// Texts; one flag or item each, or one variable with commas.
+    List,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number that is at least the given one.
+    Count(u64),
+    /// Bytes, as in `10GiB`; at least the given number.
+    Size(u64),
+    /// Bytes, or `-1` for no limit.
+    Limit,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+impl Kind {
+    /// How the reference names it.
+    pub fn words(self) -> String {
+        match self {
+            Self::Address => "address and port".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Text => "text".to_owned(),
+            Self::List => "list of texts".to_owned(),
+            Self::Bool => "`true` or `false`".to_owned(),
+            Self::Count(least) => format!("number, at least {least}"),
+            Self::Size(_) => "size, as in `10MiB`".to_owned(),
+            Self::Limit => "size, as in `10GiB`; `-1` is no limit".to_owned(),
+            Self::Choice(words) => {
+                words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
+            }
+        }
+    }
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// In the file, dotted.
+    pub name: &'static str,
+    /// In the environment.
+    pub variable: &'static str,
+    /// On the command line, where it is worth one.
+    pub flag: Option<&'static str>,
+    /// What a value must look like.
+    pub kind: Kind,
+    /// Used when nothing is given; empty for none.
+    pub default: &'static str,
+    /// For a secret: the key that names a file with it. The secret itself is never in the site file, and is never shown.
+    pub secret_file: Option<&'static str>,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    variable: &'static str,
+    flag: Option<&'static str>,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { name, variable, flag, kind, default, secret_file: None, doc }
+}
+
+const fn secret(name: &'static str, variable: &'static str, file: &'static str, doc: &'static str) -> Key {
+    Key { name, variable, flag: None, kind: Kind::Text, default: "", secret_file: Some(file), doc }
+}
+
+/// Every key, in the order of the reference. Keys of one section stand together.
+pub const KEYS: &[Key] = &[
+    key(
+        "listen",
+        "RAILHEAD_LISTEN",
+        Some("--listen"),
+        Kind::Address,
+        "127.0.0.1:5050",
+        "The address and port to listen on. Beyond loopback, use TLS here or in a proxy in front.",
+    ),
+    key(
+        "data",
+        "RAILHEAD_DATA",
+        Some("--data"),
+        Kind::Path,
+        "railhead-data",
+        "The data directory. It is made when missing, for its owner alone.",
+    ),
+    key(
+        "hosts",
+        "RAILHEAD_HOSTS",
+        Some("--host"),
+        Kind::List,
+        "",
+        "Public host names, each with its port if it is not the usual one. The first is told to clients that came by an unknown name.",
+    ),
+    key(
+        "trusted_proxies",
+        "RAILHEAD_TRUSTED_PROXIES",
+        Some("--trusted-proxy"),
+        Kind::List,
+        "127.0.0.0/8,::1/128",
+        "Addresses, or blocks of them, whose `X-Forwarded-…` headers count.",
+    ),
+    key(
+        "shutdown_seconds",
+        "RAILHEAD_SHUTDOWN_SECONDS",
+        None,
+        Kind::Count(0),
+        "25",
+        "Seconds that running requests have to end after SIGTERM.",
+    ),
+    key(
+        "workers",
+        "RAILHEAD_WORKERS",
+        None,
+        Kind::Count(1),
+        "",
+        "Worker threads; without it, one for each core, and at least two.",
+    ),
+    key(
+        "tls.cert",
+        "RAILHEAD_TLS_CERT",
+        Some("--tls-cert"),
+        Kind::Path,
+        "",
+        "The certificate chain, in PEM. It is read again when it changes.",
+    ),
+    key(
+        "tls.key",
+        "RAILHEAD_TLS_KEY",
+        Some("--tls-key"),
+        Kind::Path,
+        "",
+        "The certificate's private key, in PEM.",
+    ),
+    key(
+        "tls.self_signed",
+        "RAILHEAD_TLS_SELF_SIGNED",
+        Some("--tls-self-signed"),
+        Kind::Bool,
+        "false",
+        "Make a certificate for the names in `hosts`, in the data directory, and serve TLS with it.",
+    ),
+    secret(
+        "database.url",
+        "RAILHEAD_DATABASE_URL",
+        "database.url_file",
+        "A Postgres database, as in `postgres://user:password@host/name`. Without it the catalog is SQLite in the data directory.",
+    ),
+    key(
+        "database.url_file",
+        "RAILHEAD_DATABASE_URL_FILE",
+        None,
+        Kind::Path,
+        "",
+        "A file with the database's URL.",
+    ),
+    key(
+        "store.s3.endpoint",
+        "RAILHEAD_S3_ENDPOINT",
+        None,
+        Kind::Text,
+        "",
+        "The URL of an S3-compatible store. Without endpoint and bucket, bytes rest in the data directory.",
+    ),
+    key("store.s3.bucket", "RAILHEAD_S3_BUCKET", None, Kind::Text, "", "The bucket; it must exist."),
+    key("store.s3.region", "RAILHEAD_S3_REGION", None, Kind::Text, "us-east-1", "The bucket's region."),
+    key(
+        "store.s3.prefix",
+        "RAILHEAD_S3_PREFIX",
+        None,
+        Kind::Text,
+        "",
+        "What all keys in the bucket start with, so that a bucket can be shared.",
+    ),
+    key(
+        "store.s3.allow_http",
+        "RAILHEAD_S3_ALLOW_HTTP",
+        None,
+        Kind::Bool,
+        "false",
+        "Whether the endpoint may be asked without TLS.",
+    ),
+    secret(
+        "store.s3.access_key",
+        "RAILHEAD_S3_ACCESS_KEY",
+        "store.s3.access_key_file",
+        "The access key's id.",
+    ),
+    key(
+        "store.s3.access_key_file",
+        "RAILHEAD_S3_ACCESS_KEY_FILE",
+        None,
+        Kind::Path,
+        "",
+        "A file with the access key's id.",
+    ),
+    secret(
+        "store.s3.secret_key",
+        "RAILHEAD_S3_SECRET_KEY",
+        "store.s3.secret_key_file",
+        "The access key's secret.",
+    ),
+    key(
+        "store.s3.secret_key_file",
+        "RAILHEAD_S3_SECRET_KEY_FILE",
+        None,
+        Kind::Path,
+        "",
+        "A file with the access key's secret.",
+    ),
+    key(
+        "store.verify_reads",
+        "RAILHEAD_STORE_VERIFY_READS",
+        None,
+        Kind::Bool,
+        "false",
+        "Hash every whole blob again while it is pulled, and cut the connection before a damaged one ends.",
+    ),
+    key(
+        "quota.default_bytes",
+        "RAILHEAD_QUOTA_DEFAULT_BYTES",
+        None,
+        Kind::Limit,
+        "-1",
+        "Bytes that an owner without limits of its own may store.",
+    ),
+    key(
+        "quota.default_layer_bytes",
+        "RAILHEAD_QUOTA_DEFAULT_LAYER_BYTES",
+        None,
+        Kind::Limit,
+        "-1",
+        "Bytes of one layer, for an owner without limits of its own.",
+    ),
+    key(
+        "tags.immutable",
+        "RAILHEAD_TAGS_IMMUTABLE",
+        None,
+        Kind::List,
+        "",
+        "Tags that cannot move once pushed, as patterns such as `v*`. Tags that name a signature (`sha256-…`) always can.",
+    ),
+    key(
+        "manifests.max_bytes",
+        "RAILHEAD_MANIFESTS_MAX_BYTES",
+        None,
+        Kind::Size(4 << 20),
+        "8MiB",
+        "The largest manifest that is taken; at least 4MiB.",
+    ),
+    key(
+        "manifests.sparse_indexes",
+        "RAILHEAD_MANIFESTS_SPARSE_INDEXES",
+        None,
+        Kind::Bool,
+        "false",
+        "Take an index even when some of the manifests that it lists are not there.",
+    ),
+    key(
+        "access.token_minutes",
+        "RAILHEAD_ACCESS_TOKEN_MINUTES",
+        None,
+        Kind::Count(1),
+        "5",
+        "Minutes that a client's short token from the token endpoint lasts.",
+    ),
+    key(
+        "uploads.expire_hours",
+        "RAILHEAD_UPLOADS_EXPIRE_HOURS",
+        None,
+        Kind::Count(1),
+        "24",
+        "Hours after which an upload that nobody continued is dropped.",
+    ),
+    key(
+        "log.format",
+        "RAILHEAD_LOG_FORMAT",
+        Some("--log-format"),
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "How the log on standard error is written.",
+    ),
+    key(
+        "log.level",
+        "RAILHEAD_LOG_LEVEL",
+        Some("--log-level"),
+        Kind::Text,
+        "info",
+        "What to log: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,railhead_registry=debug`.",
+    ),
+];
+
+/// A variable that is no key of the file: its name, and what it is for.
+pub const OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("RAILHEAD_CONFIG", "The configuration file, as `--config`."),
+    ("RAILHEAD_SERVER", "The URL of a registry to administer, as `--server`."),
+    (
+        "RAILHEAD_TOKEN",
+        "The token to show to that registry. It has no flag: other users of a machine can read flags.",
+    ),
+    ("RAILHEAD_TOKEN_FILE", "A file with that token, as `--token-file`."),
+    ("RAILHEAD_CA", "A file with certificates to trust beside the system's, as `--ca`."),
+    ("RAILHEAD_OUTPUT", "`text` or `json`, as `--output`."),
+];
+
+/// The key of this name.
+pub fn by_name(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether Kubernetes put this variable into every pod because a service is called `railhead` or `railhead-…`.
+pub fn is_service_link(variable: &str) -> bool {
+    let Some(rest) = variable.strip_prefix("RAILHEAD_") else { return false };
+    let port = |text: &str| text == "PORT" || text.starts_with("PORT_");
+    let service =
+        |text: &str| text == "SERVICE_HOST" || text == "SERVICE_PORT" || text.starts_with("SERVICE_PORT_");
+    let is_tail = |text: &str| port(text) || service(text);
+    is_tail(rest) || rest.match_indices('_').any(|(at, _)| is_tail(&rest[at + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_variables_and_flags_are_used_once() {
+        let names: HashSet<_> = KEYS.iter().map(|key| key.name).collect();
+        let variables: HashSet<_> =
+            KEYS.iter().map(|key| key.variable).chain(OTHER_VARIABLES.iter().map(|other| other.0)).collect();
+        assert_eq!(names.len(), KEYS.len());
+        assert_eq!(variables.len(), KEYS.len() + OTHER_VARIABLES.len());
+        for key in KEYS {
+            assert!(key.secret_file.is_none_or(|file| names.contains(file)), "{}", key.name);
+            assert!(!is_service_link(key.variable), "{}", key.variable);
+        }
+    }
+
+    #[test]
+    fn a_service_called_railhead_does_not_confuse_its_own_pods() {
+        for variable in [
+            "RAILHEAD_PORT",
+            "RAILHEAD_SERVICE_HOST",
+            "RAILHEAD_SERVICE_PORT_HTTP",
+            "RAILHEAD_PORT_5050_TCP_ADDR",
+            "RAILHEAD_POSTGRES_PORT_5432_TCP",
+            "RAILHEAD_POSTGRES_SERVICE_HOST",
+        ] {
+            assert!(is_service_link(variable), "{variable}");
+        }
+        for variable in ["RAILHEAD_IMPORT", "RAILHEAD_LISTEN", "RAILHEAD_SERVICES", "PORT"] {
+            assert!(!is_service_link(variable), "{variable}");
+        }
+    }
+}

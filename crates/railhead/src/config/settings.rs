@@ -1,0 +1,235 @@
+//! The values with their types: what the program works with.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::values::Values;
+use super::{ConfigError, keys, size};
+
+/// The whole configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Public names with their ports, as they were written.
+    pub hosts: Vec<String>,
+    /// Addresses and blocks whose `X-Forwarded-…` headers count, as they were written.
+    pub trusted_proxies: Vec<String>,
+    /// How long running requests have to end.
+    pub shutdown: Duration,
+    /// Worker threads.
+    pub workers: Option<usize>,
+    /// Certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether to make a certificate.
+    pub self_signed: bool,
+    /// Where the catalog is.
+    pub database: Database,
+    /// Where bytes rest; `None` is the data directory.
+    pub s3: Option<S3>,
+    /// Whether to hash what is pulled.
+    pub verify_reads: bool,
+    /// Default quota in bytes; `-1` is none.
+    pub quota: i64,
+    /// Default limit of a layer in bytes; `-1` is none.
+    pub layer_limit: i64,
+    /// Patterns of tags that do not move.
+    pub immutable_tags: Vec<String>,
+    /// Largest manifest in bytes.
+    pub manifest_max: u64,
+    /// Whether an index may miss children.
+    pub sparse_indexes: bool,
+    /// How long a client's short token lasts.
+    pub token_lifetime: Duration,
+    /// When an upload that nobody continued is dropped.
+    pub upload_lifetime: Duration,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_level: String,
+}
+
+/// Where the catalog is.
+#[derive(Debug)]
+pub enum Database {
+    /// A file in the data directory.
+    Sqlite,
+    /// This URL.
+    Postgres(SecretString),
+}
+
+/// An S3-compatible store.
+#[derive(Debug)]
+pub struct S3 {
+    /// The service's URL.
+    pub endpoint: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The bucket's region.
+    pub region: String,
+    /// What all keys start with.
+    pub prefix: Option<String>,
+    /// Whether it may be asked without TLS.
+    pub allow_http: bool,
+    /// The access key's id.
+    pub access_key: SecretString,
+    /// The access key's secret.
+    pub secret_key: SecretString,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Gives the values their types, and checks what they say together.
+    pub fn of(values: &Values) -> Result<Self, ConfigError> {
+        let reader = Reader(values);
+        Ok(Self {
+            listen: reader.need("listen")?,
+            data: reader.need("data")?,
+            hosts: reader.list("hosts"),
+            trusted_proxies: reader.list("trusted_proxies"),
+            shutdown: Duration::from_secs(reader.need("shutdown_seconds")?),
+            workers: reader.get("workers")?,
+            tls: reader.tls()?,
+            self_signed: reader.need("tls.self_signed")?,
+            database: reader.database()?,
+            s3: reader.s3()?,
+            verify_reads: reader.need("store.verify_reads")?,
+            quota: reader.limit("quota.default_bytes")?,
+            layer_limit: reader.limit("quota.default_layer_bytes")?,
+            immutable_tags: reader.list("tags.immutable"),
+            manifest_max: size::parse(&reader.need::<String>("manifests.max_bytes")?)
+                .map_err(ConfigError::new)?,
+            sparse_indexes: reader.need("manifests.sparse_indexes")?,
+            token_lifetime: Duration::from_secs(
+                reader.need::<u64>("access.token_minutes")?.saturating_mul(60),
+            ),
+            upload_lifetime: Duration::from_secs(
+                reader.need::<u64>("uploads.expire_hours")?.saturating_mul(3600),
+            ),
+            log_format: match reader.need::<String>("log.format")?.as_str() {
+                "json" => LogFormat::Json,
+                _ => LogFormat::Text,
+            },
+            log_level: reader.need("log.level")?,
+        })
+    }
+}
+
+struct Reader<'a>(&'a Values);
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.value(name)?.texts.first().map(String::as_str)
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        self.0.value(name).map(|value| value.texts.clone()).unwrap_or_default()
+    }
+
+    fn get<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Option<T>, ConfigError> {
+        let parse =
+            |text: &str| text.parse().map_err(|error| ConfigError::new(format!("{name}: '{text}': {error}")));
+        self.text(name).map(parse).transpose()
+    }
+
+    fn need<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<T, ConfigError> {
+        self.get(name)?.ok_or_else(|| ConfigError::new(format!("{name} is empty")))
+    }
+
+    fn limit(&self, name: &str) -> Result<i64, ConfigError> {
+        size::parse_limit(self.text(name).unwrap_or("-1"))
+            .map_err(|wrong| ConfigError::new(format!("{name}: {wrong}")))
+    }
+
+    fn tls(&self) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+        let self_signed = self.text("tls.self_signed") == Some("true");
+        match (self.get("tls.cert")?, self.get("tls.key")?) {
+            (Some(_), Some(_)) if self_signed => Err(ConfigError::new(
+                "tls.self_signed makes a certificate, and tls.cert names one; only one of them can be"
+                    .to_owned(),
+            )),
+            (Some(cert), Some(key)) => Ok(Some((cert, key))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(ConfigError::new("tls.cert is given without tls.key".to_owned())),
+            (None, Some(_)) => Err(ConfigError::new("tls.key is given without tls.cert".to_owned())),
+        }
+    }
+
+    fn database(&self) -> Result<Database, ConfigError> {
+        Ok(self.secret("database.url")?.map_or(Database::Sqlite, Database::Postgres))
+    }
+
+    fn s3(&self) -> Result<Option<S3>, ConfigError> {
+        let (endpoint, bucket) = (self.text("store.s3.endpoint"), self.text("store.s3.bucket"));
+        let (Some(endpoint), Some(bucket)) = (endpoint, bucket) else {
+            return match (endpoint, bucket) {
+                (None, None) => Ok(None),
+                (Some(_), _) => {
+                    Err(ConfigError::new("store.s3.endpoint is given without store.s3.bucket".to_owned()))
+                }
+                (None, _) => {
+                    Err(ConfigError::new("store.s3.bucket is given without store.s3.endpoint".to_owned()))
+                }
+            };
+        };
+        let key = |name: &str| {
+            let missing = || {
+                let variable = keys::by_name(name).map_or("", |key| key.variable);
+                ConfigError::new(format!("{name} is needed for the store at {endpoint}"))
+                    .hint(format!("put it into {variable}, or name a file with `{name}_file`"))
+            };
+            self.secret(name)?.ok_or_else(missing)
+        };
+        Ok(Some(S3 {
+            endpoint: endpoint.to_owned(),
+            bucket: bucket.to_owned(),
+            region: self.need("store.s3.region")?,
+            prefix: self.get("store.s3.prefix")?,
+            allow_http: self.need("store.s3.allow_http")?,
+            access_key: key("store.s3.access_key")?,
+            secret_key: key("store.s3.secret_key")?,
+        }))
+    }
+
+    /// A secret: from its variable, or from the file that its neighbour names.
+    fn secret(&self, name: &str) -> Result<Option<SecretString>, ConfigError> {
+        let file = keys::by_name(name).and_then(|key| key.secret_file).and_then(|key| self.text(key));
+        match (self.text(name), file) {
+            (Some(_), Some(file)) => {
+                let error = ConfigError::new(format!(
+                    "{name} is given twice: by its variable and by the file {file}"
+                ));
+                Err(error.hint("unset one of them"))
+            }
+            (Some(secret), None) => Ok(Some(secret.into())),
+            (None, Some(file)) => read_secret(Path::new(file)).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// Reads a secret from a file, without the line's end.
+pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(format!("cannot read the secret in {}", path.display())).because(error)
+    })?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(ConfigError::new(format!("the file {} is empty; it should have a secret", path.display()))),
+        secret => Ok(secret.into()),
+    }
+}

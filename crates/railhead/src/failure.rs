@@ -1,0 +1,147 @@
+//! How a command ends when it fails: a message with its causes, a hint, and an exit code.
+
+use std::error::Error as StdError;
+
+use railhead_api::{ErrorCode, ErrorDetail};
+
+use crate::config::ConfigError;
+
+/// The exit codes, for scripts. They are documented in the command line's reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something failed that is none of the others.
+    Failed = 1,
+    /// The command or the configuration is wrong; asking again cannot help. Also what clap uses.
+    Usage = 2,
+    /// Not logged in, or not allowed.
+    Denied = 3,
+    /// It does not exist.
+    NotFound = 4,
+    /// It exists already, or is in a state that forbids it.
+    Conflict = 5,
+    /// The registry cannot be reached, or cannot serve now.
+    Unavailable = 6,
+}
+
+impl Exit {
+    /// Every code with what it means.
+    pub const MEANINGS: [(u8, &'static str); 7] = [
+        (0, "It worked."),
+        (Self::Failed as u8, "It failed, for none of the reasons below."),
+        (Self::Usage as u8, "The command line or the configuration is wrong."),
+        (Self::Denied as u8, "Not logged in, or not allowed."),
+        (Self::NotFound as u8, "It does not exist."),
+        (Self::Conflict as u8, "It exists already, or is in a state that forbids it."),
+        (Self::Unavailable as u8, "The registry cannot be reached, or cannot serve now."),
+    ];
+
+    const fn of(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::Invalid => Self::Usage,
+            ErrorCode::Unauthenticated | ErrorCode::Denied => Self::Denied,
+            ErrorCode::NotFound => Self::NotFound,
+            ErrorCode::Conflict => Self::Conflict,
+            ErrorCode::Unavailable => Self::Unavailable,
+            ErrorCode::Method | ErrorCode::Internal => Self::Failed,
+        }
+    }
+
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The class.
+    pub exit: Exit,
+    /// What failed, on what, why.
+    pub message: String,
+    /// The causes, from the nearest to the root.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// The result of a command.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// A failure of this class.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// A failure that an error says all about.
+    pub fn of(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
+        Self::new(exit, error.to_string()).chain(error.source())
+    }
+
+    /// With the error that caused it, and the causes of that.
+    #[must_use]
+    pub fn because(self, error: &(dyn StdError + 'static)) -> Self {
+        self.chain(Some(error))
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn chain(mut self, mut cause: Option<&(dyn StdError + 'static)>) -> Self {
+        while let Some(error) = cause {
+            self.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+}
+
+impl From<ErrorDetail> for Failure {
+    fn from(detail: ErrorDetail) -> Self {
+        let failure = Self::new(Exit::of(detail.code), detail.message);
+        match detail.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let failure = Self::of(Exit::Usage, &error);
+        match error.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<railhead_client::Error> for Failure {
+    fn from(error: railhead_client::Error) -> Self {
+        use railhead_client::Error;
+        match error {
+            Error::Refused(detail) => detail.into(),
+            Error::Origin(_) | Error::Certificates { .. } | Error::Request(_) => Self::of(Exit::Usage, &error),
+            Error::Connect { .. } => Self::of(Exit::Unavailable, &error)
+                .hint("check the URL, and that `railhead serve` runs there; for a private certificate authority use --ca"),
+            Error::Timeout { .. } | Error::Exchange { .. } => Self::of(Exit::Unavailable, &error),
+            Error::Unexpected { .. } => {
+                Self::of(Exit::Failed, &error).hint("is that the URL of a Railhead server, with its scheme?")
+            }
+            Error::Tls(_) | Error::TooLarge { .. } => Self::of(Exit::Failed, &error),
+        }
+    }
+}
