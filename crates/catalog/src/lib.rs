@@ -23,7 +23,7 @@ mod repositories;
 mod settings;
 mod sql;
 mod tags;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod time;
 mod tokens;

@@ -138,7 +138,9 @@ impl Catalog {
             }
             let mut moved = Vec::new();
             for tag in &new.tags {
-                if let Some(former) = point(sql, &new, tag, now)? {
+                let former = named(sql, new.repository, tag)?;
+                if former != Some(new.digest) {
+                    point(sql, &new, tag, former.as_ref(), now)?;
                     moved.push((tag.clone(), former));
                 }
             }
@@ -340,27 +342,34 @@ fn insert(sql: &mut dyn Sql, new: &NewManifest, now: Timestamp) -> Result<bool> 
     Ok(true)
 }
 
-/// Makes a tag name the manifest. `None` when it did; else what it named.
-fn point(sql: &mut dyn Sql, new: &NewManifest, tag: &Tag, now: Timestamp) -> Result<Option<Option<Digest>>> {
+/// What a tag names.
+fn named(sql: &mut dyn Sql, repository: RepositoryId, tag: &Tag) -> Result<Option<Digest>> {
     let statement = "SELECT digest FROM tag WHERE repository = ?1 AND name = ?2 /*postgres: FOR UPDATE*/";
-    let Some(mut row) = sql.first(statement, params![new.repository, tag])? else {
+    sql.first(statement, params![repository, tag])?.map(|mut row| row.take()).transpose()
+}
+
+/// Makes a tag name the manifest instead of the `former` one.
+fn point(
+    sql: &mut dyn Sql,
+    new: &NewManifest,
+    tag: &Tag,
+    former: Option<&Digest>,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(former) = former else {
         sql.execute(
             "INSERT INTO tag (repository, name, digest, created_at, moved_at) VALUES (?1, ?2, ?3, ?4, ?4)",
             params![new.repository, tag, &new.digest, now],
         )?;
-        return Ok(Some(None));
+        return Ok(());
     };
-    let former: Digest = row.take()?;
-    if former == new.digest {
-        return Ok(None);
-    }
     if new.frozen.contains(tag) {
-        return Err(Error::TagFrozen { tag: tag.clone(), digest: former });
+        return Err(Error::TagFrozen { tag: tag.clone(), digest: *former });
     }
-    remember(sql, new.repository, tag, &former, new.account, now)?;
+    remember(sql, new.repository, tag, former, new.account, now)?;
     sql.execute(
         "UPDATE tag SET digest = ?3, moved_at = ?4 WHERE repository = ?1 AND name = ?2",
         params![new.repository, tag, &new.digest, now],
     )?;
-    Ok(Some(Some(former)))
+    Ok(())
 }

@@ -188,9 +188,9 @@ fn delete(sql: &mut dyn Sql, repository: RepositoryId) -> Result<Vec<String>> {
          WHERE owner = ?1 AND digest IN (SELECT value FROM json_each(?2))",
         &[ledger.owner.into(), list.clone()],
     )?;
-    let last = "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM owner_blob AS o JOIN blob AS b
+    let unlinked = "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM owner_blob AS o JOIN blob AS b
         ON b.digest = o.digest WHERE o.owner = ?1 AND o.repositories = 0";
-    ledger.unuse(number(sql, last, params![ledger.owner])?)?;
+    ledger.unuse(number(sql, unlinked, params![ledger.owner])?)?;
     sql.execute("DELETE FROM owner_blob WHERE owner = ?1 AND repositories = 0", params![ledger.owner])?;
     ledger.store(sql)?;
 

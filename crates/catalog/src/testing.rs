@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::{Catalog, Location, Result};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// Where an empty catalog is. It is removed when this is dropped.
 #[derive(Debug)]

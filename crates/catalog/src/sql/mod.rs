@@ -14,6 +14,8 @@ mod jobs;
 mod migrate;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::error::Error as StdError;

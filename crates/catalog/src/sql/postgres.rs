@@ -84,15 +84,14 @@ fn failed(error: postgres::Error) -> EngineError {
         Some(code) if *code == SqlState::DISK_FULL => Failure::Full,
         // The server shuts down, or somebody ended this connection.
         Some(code) if code.code().starts_with("57P") => Failure::Lost,
-        Some(_) => Failure::Other,
         None if error.is_closed() || is_io(&error) => Failure::Lost,
-        None => Failure::Other,
+        _ => Failure::Other,
     };
     EngineError::new(ENGINE, kind, error)
 }
 
 fn is_io(error: &postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// A connection of one thread, with its statements.
@@ -103,7 +102,7 @@ struct Link {
 
 struct Session {
     client: Client,
-    /// By the address of the statement's text, which is in the program.
+    /// By the text of the statement, before its translation.
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -136,7 +135,7 @@ impl Link {
         Ok((&mut session.client, statement))
     }
 
-    /// One attempt. `Ok(true)`: the job has its result, good or bad.
+    /// One attempt. `Ok`: the job has its result, good or bad.
     fn attempt(&mut self, job: &mut dyn Job) -> Result<(), Attempt> {
         self.connect().map_err(Attempt::Again)?;
         match job.mode() {

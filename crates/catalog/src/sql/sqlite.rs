@@ -170,13 +170,14 @@ impl Link {
         }
         if jobs.len() > 1 {
             // One of them may be at fault: nothing was done, so let each have its own transaction.
-            jobs.into_iter().for_each(|job| self.commit(vec![job]));
+            for job in jobs {
+                self.commit(vec![job]);
+            }
         } else {
-            // What the job itself failed with tells more than that the transaction was gone.
-            let answered = |job: Box<dyn Job>| {
+            for job in jobs {
+                // What the job itself failed with tells more than that the transaction was gone.
                 if job.error().is_some() { job.answer() } else { job.fail(error.clone().into()) }
-            };
-            jobs.into_iter().for_each(answered);
+            }
         }
     }
 }

@@ -214,7 +214,7 @@ pub(crate) fn digest_list<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> 
     let mut json = String::from("[");
     for (position, digest) in digests.into_iter().enumerate() {
         let separator = if position == 0 { "" } else { "," };
-        json.push_str(&format!("{separator}\"{digest}\""));
+        json.extend([separator, "\"", &digest.to_string(), "\""]);
     }
     json.push(']');
     Value::Text(json)

@@ -128,7 +128,7 @@ pub async fn tokens_are_found_by_hash(place: &Place) {
     assert_eq!((seen.revoked_at, seen.used_at), (Some(at(1)), Some(at(9))));
     assert_eq!(seen.used_from.as_deref(), Some("192.0.2.1"));
 
-    assert_eq!(catalog.tokens(Some(bob), None, 9).await.unwrap(), [second.clone()]);
+    assert_eq!(catalog.tokens(Some(bob), None, 9).await.unwrap(), std::slice::from_ref(&second));
     assert_eq!(catalog.tokens(None, None, 1).await.unwrap()[0].id, first.id);
     assert_eq!(catalog.tokens(None, Some(first.id), 9).await.unwrap(), [second]);
 }

@@ -57,7 +57,7 @@ fn needs(manifest: usize) -> impl Iterator<Item = usize> {
 }
 
 #[derive(Clone, Default)]
-struct Shelf {
+struct Stock {
     blobs: BTreeSet<usize>,
     manifests: BTreeSet<usize>,
     tags: BTreeMap<usize, usize>,
@@ -65,16 +65,16 @@ struct Shelf {
 
 #[derive(Default)]
 struct Model {
-    shelves: [Shelf; REPOSITORIES],
+    stocks: [Stock; REPOSITORIES],
     uploads: Vec<(UploadId, usize, u64)>,
 }
 
 impl Model {
     fn used(&self, owner: usize) -> u64 {
-        let own = &self.shelves[owner * 2..owner * 2 + 2];
-        let blobs: BTreeSet<_> = own.iter().flat_map(|shelf| &shelf.blobs).collect();
+        let own = &self.stocks[owner * 2..owner * 2 + 2];
+        let blobs: BTreeSet<_> = own.iter().flat_map(|stock| &stock.blobs).collect();
         blobs.into_iter().map(|blob| size(*blob)).sum::<u64>()
-            + own.iter().map(|shelf| shelf.manifests.len() as u64).sum::<u64>()
+            + own.iter().map(|stock| stock.manifests.len() as u64).sum::<u64>()
     }
 
     fn reserved(&self, owner: usize) -> u64 {
@@ -87,12 +87,12 @@ impl Model {
 
     /// What the owner would have to pay for one more link.
     fn price(&self, repository: usize, blob: usize) -> u64 {
-        let own = &self.shelves[repository / 2 * 2..repository / 2 * 2 + 2];
-        if own.iter().any(|shelf| shelf.blobs.contains(&blob)) { 0 } else { size(blob) }
+        let own = &self.stocks[repository / 2 * 2..repository / 2 * 2 + 2];
+        if own.iter().any(|stock| stock.blobs.contains(&blob)) { 0 } else { size(blob) }
     }
 
     fn known(&self, blob: usize) -> bool {
-        self.shelves.iter().any(|shelf| shelf.blobs.contains(&blob))
+        self.stocks.iter().any(|stock| stock.blobs.contains(&blob))
     }
 }
 
@@ -136,7 +136,7 @@ impl World {
                 let id = self.repositories[repository].id;
                 let deleted =
                     self.catalog.delete_tag(id, &tag(&format!("t{which}")), None, NOW).await.unwrap();
-                let expected = self.model.shelves[repository].tags.remove(&which);
+                let expected = self.model.stocks[repository].tags.remove(&which);
                 prop_assert_eq!(deleted, expected.map(|one| self.manifest_digest(one)));
                 Ok(())
             }
@@ -183,7 +183,7 @@ impl World {
             Err(other) => return Err(TestCaseError::fail(format!("{other:?}"))),
         }
         if fits {
-            self.model.shelves[repository].blobs.insert(which);
+            self.model.stocks[repository].blobs.insert(which);
         }
         Ok(())
     }
@@ -192,11 +192,11 @@ impl World {
         let (source, target) = (self.repositories[from].id, self.repositories[to].id);
         let what = digest(&self.content(which));
         let answer = self.catalog.mount_blob(source, target, &what, Limit::Bytes(QUOTA), NOW).await;
-        if !self.model.shelves[from].blobs.contains(&which) {
+        if !self.model.stocks[from].blobs.contains(&which) {
             prop_assert_eq!(answer.unwrap(), None);
         } else if self.model.fits(to / 2, self.model.price(to, which)) {
             prop_assert!(answer.unwrap().is_some());
-            self.model.shelves[to].blobs.insert(which);
+            self.model.stocks[to].blobs.insert(which);
         } else {
             prop_assert!(matches!(answer, Err(Error::QuotaExceeded(_))));
         }
@@ -206,13 +206,13 @@ impl World {
     async fn unlink(&mut self, repository: usize, which: usize) -> Result<(), TestCaseError> {
         let what = digest(&self.content(which));
         let answer = self.catalog.unlink_blob(self.repositories[repository].id, &what).await.unwrap();
-        let shelf = &mut self.model.shelves[repository];
-        if !shelf.blobs.contains(&which) {
+        let stock = &mut self.model.stocks[repository];
+        if !stock.blobs.contains(&which) {
             prop_assert_eq!(answer, Unlinked::NotFound);
-        } else if shelf.manifests.iter().any(|one| needs(*one).any(|blob| blob == which)) {
+        } else if stock.manifests.iter().any(|one| needs(*one).any(|blob| blob == which)) {
             prop_assert!(matches!(answer, Unlinked::InUse(_)));
         } else {
-            shelf.blobs.remove(&which);
+            stock.blobs.remove(&which);
             let free = (!self.model.known(which)).then(|| self.content(which));
             prop_assert_eq!(answer, Unlinked::Removed { free });
         }
@@ -230,9 +230,9 @@ impl World {
         new.tags = vec![tag(&format!("t{mark}"))];
         new.quota = Limit::Bytes(QUOTA);
         let answer = self.catalog.put_manifest(new, NOW).await;
-        let shelf = &self.model.shelves[repository];
-        let missing = needs(which).filter(|blob| !shelf.blobs.contains(blob)).count();
-        let created = !shelf.manifests.contains(&which);
+        let stock = &self.model.stocks[repository];
+        let missing = needs(which).filter(|blob| !stock.blobs.contains(blob)).count();
+        let created = !stock.manifests.contains(&which);
         match answer {
             Err(Error::MissingReferences(found)) => prop_assert_eq!(found.len(), missing),
             Err(Error::QuotaExceeded(_)) => {
@@ -242,9 +242,9 @@ impl World {
             Ok(put) => {
                 prop_assert!(missing == 0 && (!created || self.model.fits(repository / 2, 1)));
                 prop_assert_eq!(put.created, created);
-                let shelf = &mut self.model.shelves[repository];
-                shelf.manifests.insert(which);
-                let former = shelf.tags.insert(mark, which);
+                let stock = &mut self.model.stocks[repository];
+                stock.manifests.insert(which);
+                let former = stock.tags.insert(mark, which);
                 let moved = former != Some(which);
                 prop_assert_eq!(put.moved.len(), usize::from(moved));
             }
@@ -255,11 +255,11 @@ impl World {
     async fn delete_manifest(&mut self, repository: usize, which: usize) -> Result<(), TestCaseError> {
         let id = self.repositories[repository].id;
         let answer = self.catalog.delete_manifest(id, &self.manifest_digest(which), None, NOW).await;
-        let shelf = &mut self.model.shelves[repository];
-        if shelf.manifests.remove(&which) {
-            let before = shelf.tags.len();
-            shelf.tags.retain(|_, named| *named != which);
-            prop_assert_eq!(answer.unwrap().tags.len(), before - shelf.tags.len());
+        let stock = &mut self.model.stocks[repository];
+        if stock.manifests.remove(&which) {
+            let before = stock.tags.len();
+            stock.tags.retain(|_, named| *named != which);
+            prop_assert_eq!(answer.unwrap().tags.len(), before - stock.tags.len());
         } else {
             prop_assert!(matches!(answer, Err(Error::NotFound(_))));
         }
@@ -270,9 +270,9 @@ impl World {
         let old = self.repositories[repository].clone();
         let mut freed = self.catalog.delete_repository(old.id).await.unwrap();
         freed.sort_unstable();
-        let shelf = std::mem::take(&mut self.model.shelves[repository]);
+        let stock = std::mem::take(&mut self.model.stocks[repository]);
         self.model.uploads.retain(|one| one.1 != repository);
-        let lost = shelf.blobs.iter().filter(|blob| !self.model.known(**blob));
+        let lost = stock.blobs.iter().filter(|blob| !self.model.known(**blob));
         let mut expected: Vec<_> = lost.map(|blob| self.content(*blob)).collect();
         expected.sort_unstable();
         prop_assert_eq!(freed, expected);
@@ -285,18 +285,18 @@ impl World {
             let expected = (self.model.used(index), self.model.reserved(index));
             prop_assert_eq!(usage(&self.catalog, owner).await, expected);
         }
-        for (repository, shelf) in self.repositories.iter().zip(&self.model.shelves) {
+        for (repository, stock) in self.repositories.iter().zip(&self.model.stocks) {
             let stored = self.catalog.repository(&repository.name).await.unwrap().unwrap();
-            let blobs: u64 = shelf.blobs.iter().map(|blob| size(*blob)).sum();
-            prop_assert_eq!(stored.bytes, blobs + shelf.manifests.len() as u64);
+            let blobs: u64 = stock.blobs.iter().map(|blob| size(*blob)).sum();
+            prop_assert_eq!(stored.bytes, blobs + stock.manifests.len() as u64);
             for which in 0..5 {
                 let found =
                     self.catalog.blob_in(&repository.name, &digest(&self.content(which))).await.unwrap();
-                prop_assert_eq!(found.is_some(), shelf.blobs.contains(&which));
+                prop_assert_eq!(found.is_some(), stock.blobs.contains(&which));
             }
             let tags = self.catalog.tags(repository.id, None, 9).await.unwrap();
             let named: Vec<_> = tags.iter().map(|one| one.digest).collect();
-            let expected: Vec<_> = shelf.tags.values().map(|one| self.manifest_digest(*one)).collect();
+            let expected: Vec<_> = stock.tags.values().map(|one| self.manifest_digest(*one)).collect();
             prop_assert_eq!(named, expected);
         }
         for which in 0..5 {

@@ -1,4 +1,5 @@
 //! The contract of the catalog, kept by SQLite and by Postgres: each case runs on both.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod accounts;
 mod blobs;
