@@ -56,8 +56,8 @@ fn all() -> Result<Vec<Step>, Failure> {
         Step::new("licenses", || licenses::run(&[])),
         Step::new("tests", || cargo_run(&["test", "--locked", "--workspace", "--exclude", SUITES])),
         Step::new("suites-lib", || cargo_run(&["test", "--locked", "--package", SUITES, "--lib"])),
-        Step::new("reference", || reference::run(&["--check".to_owned()])),
         Step::new("release", || cargo_run(&["build", "--locked", "--release", "--package", "railhead"])),
+        Step::new("reference", || reference::run(&["--check".to_owned()])),
     ];
     for suite in suites(&root().join("suites/tests"))? {
         let slow = !QUICK_SUITES.contains(&suite.as_str());
