@@ -7,7 +7,7 @@ use railhead_oci::RepositoryName;
 
 use crate::identity::Account;
 use crate::rules::{Facts, Standing, everyone_may, judge};
-use crate::{Access, Action, Decision, Denial, Identity, Principal, Reason, Result};
+use crate::{Access, Action, Decision, Denial, Error, Identity, Principal, Reason, Result};
 
 impl Access {
     /// That `who` was lately found to be allowed. `None` means that [`Access::decide`] has to find out.
@@ -35,23 +35,29 @@ impl Access {
         if let Some(decision) = self.remembered_decision(who, action, repository) {
             return Ok(decision);
         }
-        let now = self.now();
-        let generation = self.0.generation.current(&self.0.catalog, now).await?;
-        if who.expires.is_some_and(|expires| expires <= now) {
-            let denial = Denial::new(Reason::Credentials, "the login has expired; log in again");
-            return Ok(Decision::Denied(Box::new(denial)));
+        let generation = self.0.generation.current(&self.0.catalog, self.now()).await?;
+        let decision = self.find(who, action, repository, generation).await?;
+        if decision.is_allowed() {
+            self.0.remembered.keep_allowed(who, action, repository, generation);
         }
+        Ok(decision)
+    }
+
+    /// The decision from the facts of the catalog.
+    async fn find(
+        &self,
+        who: &Identity,
+        action: Action,
+        repository: &RepositoryName,
+        generation: u64,
+    ) -> Result<Decision> {
         let who = match self.up_to_date(who, generation).await {
             Ok(who) => who,
-            Err(crate::Error::Denied(denial)) => return Ok(Decision::Denied(denial)),
+            Err(Error::Denied(denial)) => return Ok(Decision::Denied(denial)),
             Err(error) => return Err(error),
         };
         let facts = self.facts(&who, action, repository).await?;
-        let decision = judge(&who, action, repository, facts);
-        if decision.is_allowed() {
-            self.0.remembered.keep_allowed(&who, action, repository, generation);
-        }
-        Ok(decision)
+        Ok(judge(&who, action, repository, facts))
     }
 
     /// Whether `who` may see `repository` in a list of repositories: what it may pull, and for a bearer token with
@@ -60,13 +66,18 @@ impl Access {
         if !who.may_list() || !who.is_bearer() {
             return Ok(self.decide(who, Action::Pull, repository).await?.is_allowed());
         }
-        // Another serial: this answer must not be remembered as a decision about the bearer token.
-        let whole = Identity { bearer: None, serial: self.0.next_serial(), ..who.clone() };
-        Ok(self.decide(&whole, Action::Pull, repository).await?.is_allowed())
+        let generation = self.0.generation.current(&self.0.catalog, self.now()).await?;
+        // Not remembered, as it would be taken for a decision about the bearer token.
+        let whole = Identity { bearer: None, ..who.clone() };
+        Ok(self.find(&whole, Action::Pull, repository, generation).await?.is_allowed())
     }
 
-    /// `who`, looked at anew when something changed since: its token may be revoked, its account disabled.
+    /// `who`, unless it has expired; looked at anew when something changed since: its token may be revoked, its
+    /// account disabled.
     async fn up_to_date<'a>(&self, who: &'a Identity, generation: u64) -> Result<Cow<'a, Identity>> {
+        if who.expires.is_some_and(|expires| expires <= self.now()) {
+            return Err(Denial::new(Reason::Credentials, "the login has expired; log in again").into());
+        }
         let Some(account) = who.account().filter(|_| who.generation != generation) else {
             return Ok(Cow::Borrowed(who));
         };
@@ -119,9 +130,6 @@ impl Access {
             return Err(Denial::new(Reason::Unauthenticated, "log in to do this").into());
         }
         let generation = self.0.generation.current(&self.0.catalog, self.now()).await?;
-        if who.expires.is_some_and(|expires| expires <= self.now()) {
-            return Err(Denial::new(Reason::Credentials, "the login has expired; log in again").into());
-        }
         let who = self.up_to_date(who, generation).await?;
         if who.is_whole() {
             Ok(who)
