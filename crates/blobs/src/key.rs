@@ -22,16 +22,16 @@ pub enum KeyError {
 ///
 /// As text it is 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StageId(u128);
+pub struct StageId([u8; 16]);
 
 impl StageId {
     /// The id made of 16 random bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(u128::from_be_bytes(bytes))
+        Self(bytes)
     }
 
     const fn shard(self) -> u8 {
-        (self.0 >> 120) as u8
+        self.0[0]
     }
 }
 
@@ -43,13 +43,14 @@ impl FromStr for StageId {
         if text.len() != 32 || !text.bytes().all(lower_hex) {
             return Err(KeyError::Stage);
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| KeyError::Stage)
+        let number = u128::from_str_radix(text, 16).map_err(|_| KeyError::Stage)?;
+        Ok(Self(number.to_be_bytes()))
     }
 }
 
 impl fmt::Display for StageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 

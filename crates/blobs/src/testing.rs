@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::S3Config;
 
 /// How long the server may take to start, on a machine that is busy.
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 
 /// A moto server (`pip install 'moto[server]'`) on a free loopback port, with one empty bucket. Killed when dropped.
 #[derive(Debug)]

@@ -123,3 +123,21 @@ impl Drop for Counted {
         LARGE_COUNT.fetch_sub(surplus.len(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_more_large_buffers_than_the_bound_and_none_is_lost() {
+        let readers: Vec<_> = (0..LARGE_MAX * 2).map(|_| Counted::new()).collect();
+        for _ in 0..2 {
+            let buffers: Vec<_> = (0..LARGE_MAX * 2).map(|_| Buffer::take(u64::MAX).unwrap()).collect();
+            let large = buffers.iter().filter(|buffer| matches!(buffer.memory, Memory::Large(_))).count();
+            assert_eq!(large, LARGE_MAX);
+        }
+        drop(readers);
+        assert_eq!(IDLE.lock().unwrap().len(), 2);
+        assert_eq!(LARGE_COUNT.load(Ordering::Relaxed), 2);
+    }
+}

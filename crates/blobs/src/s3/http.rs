@@ -16,7 +16,7 @@ use object_store::client::{
 use rustls::crypto::ring;
 
 /// How long the store may take to answer one request, its body included. A part is 8 MiB.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// Makes the client; trusts the certificate authorities that the system trusts.
 #[derive(Debug)]

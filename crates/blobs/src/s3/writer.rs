@@ -65,17 +65,19 @@ impl S3Writer {
         if number + 1 >= PARTS_MAX {
             return Err(Error::TooLarge { id: self.id, max: (PARTS_MAX * PART) as u64 });
         }
-        let multipart = match &self.progress.multipart {
-            Some(multipart) => multipart.clone(),
-            None => {
-                let multipart = self.store.begin_multipart(self.id).await?;
-                self.progress.multipart = Some(multipart.clone());
-                multipart
-            }
-        };
+        let multipart = self.multipart().await?;
         let (store, id, part) = (self.store.clone(), self.id, self.buffer.split().freeze());
         self.sending.spawn(async move { store.put_part(id, &multipart, number, part).await });
         Ok(())
+    }
+
+    async fn multipart(&mut self) -> Result<String> {
+        if let Some(multipart) = &self.progress.multipart {
+            return Ok(multipart.clone());
+        }
+        let multipart = self.store.begin_multipart(self.id).await?;
+        self.progress.multipart = Some(multipart.clone());
+        Ok(multipart)
     }
 
     /// Waits for the part on its way.

@@ -8,35 +8,32 @@ use railhead_blobs::{FileStore, MemoryStore, S3Store, Store};
 pub struct Backend {
     pub store: Store,
     /// What the store lives in, removed behind it.
-    _home: Home,
+    _home: Option<tempfile::TempDir>,
 }
 
-#[expect(dead_code, reason = "held for what it does when dropped")]
-enum Home {
-    Directory(tempfile::TempDir),
-    Process,
-    Server(MotoServer),
-}
-
-#[expect(clippy::unused_async, reason = "as the others")]
-pub async fn files() -> Option<Backend> {
+pub fn files() -> Backend {
     let home = tempfile::tempdir().unwrap();
     let store = Store::Files(FileStore::open(home.path()).unwrap());
-    Some(Backend { store, _home: Home::Directory(home) })
+    Backend { store, _home: Some(home) }
 }
 
-#[expect(clippy::unused_async, reason = "as the others")]
-pub async fn memory() -> Option<Backend> {
-    Some(Backend { store: Store::Memory(MemoryStore::default()), _home: Home::Process })
+pub fn memory() -> Backend {
+    Backend { store: Store::Memory(MemoryStore::default()), _home: None }
+}
+
+pub struct S3Server(MotoServer);
+
+impl S3Server {
+    /// A store with a part of the bucket to itself.
+    pub fn store(&self, prefix: &str) -> Store {
+        Store::S3(S3Store::new(&self.0.config(prefix)).unwrap())
+    }
 }
 
 /// `None` where no S3 server is installed, which is no reason to pass in CI.
-pub async fn s3() -> Option<Backend> {
+pub async fn s3() -> Option<S3Server> {
     match MotoServer::start().await {
-        Ok(server) => {
-            let store = Store::S3(S3Store::new(&server.config("some/where")).unwrap());
-            Some(Backend { store, _home: Home::Server(server) })
-        }
+        Ok(server) => Some(S3Server(server)),
         Err(error)
             if error.kind() == io::ErrorKind::NotFound && std::env::var("CI").as_deref() != Ok("true") =>
         {
