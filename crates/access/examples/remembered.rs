@@ -1,5 +1,5 @@
 //! Measures what a remembered request costs: `cargo run --release -p railhead-access --example remembered`.
-#![allow(clippy::print_stdout, reason = "it reports to a person")]
+#![expect(clippy::print_stdout, reason = "it reports to a person")]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

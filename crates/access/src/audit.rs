@@ -163,3 +163,41 @@ fn entry(act: &Act<'_>, now: Timestamp) -> AuditEntry {
         detail: Some(Value::Object(detail).to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use railhead_catalog::{AuditFilter, Location};
+
+    use super::*;
+    use crate::{Access, Settings};
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_counted_and_a_failure_loses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("catalog.sqlite"));
+        let catalog = Catalog::open(location.clone()).await.unwrap();
+        let who = Access::open(catalog.clone(), Settings::default()).await.unwrap().anonymous();
+        let act = |target| Act {
+            who: &who,
+            from: None,
+            action: "pull",
+            target,
+            outcome: Outcome::Done,
+            detail: None,
+        };
+        let mut audit = Audit::new(catalog.clone(), 2);
+        for target in ["a", "b", "c", "d"] {
+            audit.note(&act(target), Timestamp(1));
+        }
+        catalog.close().await.unwrap();
+        assert!(audit.flush(Timestamp(2)).await.is_err());
+
+        audit.catalog = Catalog::open(location).await.unwrap();
+        audit.write(&act("e"), Timestamp(3)).await.unwrap();
+        audit.flush(Timestamp(4)).await.unwrap();
+        let records = audit.catalog.audit(AuditFilter::default(), 10).await.unwrap();
+        let seen: Vec<_> = records.iter().rev().map(|one| (&*one.entry.action, &*one.entry.target)).collect();
+        assert_eq!(seen, [("pull", "a"), ("pull", "b"), ("pull", "e"), ("audit.lost", "")]);
+        assert_eq!(records[0].entry.detail.as_deref(), Some(r#"{"entries":2}"#));
+    }
+}

@@ -116,6 +116,12 @@ impl Denial {
         Self::new(Reason::Credentials, "the name, password or token is not right")
     }
 
+    pub(crate) fn busy() -> Self {
+        let retry_after = Duration::from_secs(1);
+        Self::new(Reason::TooMany { retry_after }, "too many logins at once; try again in 1 s")
+            .with("retry_after", 1)
+    }
+
     pub(crate) fn too_many(retry_after: Duration) -> Self {
         // Rounded up, so that a client that waits as told is not refused again.
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -14,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::settings::PasswordCost;
-use crate::{Denial, Error, Result};
+use crate::{Denial, Error, Result, secret};
 
 /// Logins that may wait for their turn.
 const WAITING_MAX: usize = 128;
@@ -46,10 +45,7 @@ impl Passwords {
             waiting: AtomicUsize::new(0),
             dummy: SecretString::default(),
         };
-        let mut nothing = [0; 32];
-        getrandom::fill(&mut nothing).map_err(Error::Random)?;
-        let nothing: String = nothing.iter().map(|byte| format!("{byte:02x}")).collect();
-        passwords.dummy = passwords.hash(nothing.into()).await?;
+        passwords.dummy = passwords.hash(secret::generate()?).await?;
         Ok(passwords)
     }
 
@@ -64,7 +60,7 @@ impl Passwords {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _counted = Waiting(&self.waiting);
         if waiting >= WAITING_MAX {
-            return Err(Denial::too_many(Duration::from_secs(1)).into());
+            return Err(Denial::busy().into());
         }
         let permit = Arc::clone(&self.turns).acquire_owned().await;
         permit.map(Turn).map_err(|closed| Error::Password(closed.to_string()))

@@ -29,7 +29,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             service: "railhead".to_owned(),
-            bearer_life: Duration::from_secs(300),
+            bearer_life: Duration::from_mins(5),
             remember: Duration::from_secs(5),
             throttle: Throttling::default(),
             limits: Limits { quota: Limit::None, layer: Limit::None },
@@ -60,7 +60,7 @@ impl Default for Throttling {
             account_failures: 5,
             address_failures: 20,
             first_delay: Duration::from_secs(1),
-            longest_delay: Duration::from_secs(900),
+            longest_delay: Duration::from_mins(15),
             capacity: 20_000,
         }
     }

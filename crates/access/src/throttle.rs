@@ -154,7 +154,7 @@ mod tests {
         for _ in 0..100 {
             throttle.failed("alice", from, Timestamp(0));
         }
-        assert_eq!(throttle.wait("alice", from, Timestamp(0)), Some(Duration::from_secs(900)), "bounded");
+        assert_eq!(throttle.wait("alice", from, Timestamp(0)), Some(Duration::from_mins(15)), "bounded");
         assert_eq!(throttle.wait("bob", address("192.0.2.2"), Timestamp(0)), None);
     }
 

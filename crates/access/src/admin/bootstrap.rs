@@ -10,7 +10,7 @@ use crate::{Access, Error, Result, TokenScope};
 /// Name of the first account.
 const FIRST: &str = "admin";
 /// How long its first token is good.
-const LIFE: Duration = Duration::from_secs(24 * 3600);
+const LIFE: Duration = Duration::from_hours(24);
 
 /// What [`Access::bootstrap`] made.
 #[derive(Clone, Debug)]

@@ -93,12 +93,11 @@ impl Access {
         after: Option<TokenId>,
         limit: u32,
     ) -> Result<Vec<TokenInfo>> {
-        let user = match user {
-            Some(user) => Some(self.user_named_for(by, user).await?),
-            None => {
-                self.require_admin(&by.who).await?;
-                None
-            }
+        let user = if let Some(user) = user {
+            Some(self.user_named_for(by, user).await?)
+        } else {
+            self.require_admin(&by.who).await?;
+            None
         };
         let tokens = self.0.catalog.tokens(user, after, limit).await?;
         tokens.into_iter().map(TokenInfo::try_from).collect()

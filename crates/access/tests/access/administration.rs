@@ -30,7 +30,7 @@ async fn administration_needs_an_administrator_who_is_not_narrowed() {
     let root = world.account("root").await;
     access.require_admin(&root).await.unwrap();
     let (_, wide) = world.token("root", &["admin"]).await;
-    access.require_admin(&*world.login(&basic("root", &wide)).await.unwrap()).await.unwrap();
+    access.require_admin(&world.login(&basic("root", &wide)).await.unwrap()).await.unwrap();
 
     let (_, narrow) = world.token("root", &["admin:team", "push", "delete"]).await;
     let narrow = world.login(&basic("root", &narrow)).await.unwrap();
@@ -45,7 +45,10 @@ async fn administration_needs_an_administrator_who_is_not_narrowed() {
         let by = Actor { who, from: None };
         assert!(matches!(access.create_user(&by, "eve", None, true).await, Err(Error::Denied(_))));
         assert!(matches!(access.create_organisation(&by, "evil").await, Err(Error::Denied(_))));
-        assert!(matches!(access.set_limits(&by, "team", Some(Limit::None), None).await, Err(Error::Denied(_))));
+        assert!(matches!(
+            access.set_limits(&by, "team", Some(Limit::None), None).await,
+            Err(Error::Denied(_))
+        ));
         assert!(matches!(access.owners(&by, None, 10).await, Err(Error::Denied(_))));
         assert!(matches!(access.audit_records(&by, AuditFilter::default(), 1).await, Err(Error::Denied(_))));
         assert!(matches!(access.tokens(&by, None, None, 10).await, Err(Error::Denied(_))));
@@ -71,7 +74,7 @@ async fn users_have_their_own_tokens_only_and_a_narrow_token_makes_none() {
     denial(world.access.tokens(&alice, Some("bob"), None, 10).await);
     denial(world.access.set_password(&alice, "bob", None).await);
     let listed = world.access.tokens(&alice, Some("alice"), None, 10).await.unwrap();
-    assert_eq!(listed, [own.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&own));
 
     let (info, secret) = world.token("alice", &["push"]).await;
     let narrow = Actor { who: world.login(&basic("alice", &secret)).await.unwrap(), from: None };
@@ -144,6 +147,9 @@ async fn what_administrators_do_is_in_the_audit() {
     world.access.revoke_token(&root, info.id).await.unwrap();
     let records = world.catalog.audit(AuditFilter::default(), 3).await.unwrap();
     let seen: Vec<_> = records.iter().rev().map(|one| (&*one.entry.action, &*one.entry.target)).collect();
-    assert_eq!(seen, [("user.create", "Eve"), ("token.create", "eve"), ("token.revoke", &*info.id.to_string())]);
+    assert_eq!(
+        seen,
+        [("user.create", "Eve"), ("token.create", "eve"), ("token.revoke", &*info.id.to_string())]
+    );
     assert!(records.iter().all(|one| one.entry.account == root.who.account_id()));
 }

@@ -171,14 +171,21 @@ async fn nobody_gets_a_bearer_token_for_what_is_public() {
     let world = World::new().await;
     let anonymous = world.access.anonymous();
     let header = world
-        .bearer(&anonymous, &["repository:team/public:pull,push", "repository:team/private:pull registry:catalog:*"])
+        .bearer(
+            &anonymous,
+            &["repository:team/public:pull,push", "repository:team/private:pull registry:catalog:*"],
+        )
         .await;
     let who = world.login(&header).await.unwrap();
     assert!(who.is_anonymous() && who.is_bearer() && !who.may_list());
     assert_eq!(world.decide(&who, Action::Pull, "team/public").await, "yes");
     assert_eq!(world.decide(&who, Action::Push, "team/public").await, "unauthenticated");
     assert_eq!(world.decide(&who, Action::Pull, "team/private").await, "unauthenticated");
-    world.access.set_visibility(&world.operator, &repository("team/public"), Visibility::Private).await.unwrap();
+    world
+        .access
+        .set_visibility(&world.operator, &repository("team/public"), Visibility::Private)
+        .await
+        .unwrap();
     assert_eq!(world.decide(&who, Action::Pull, "team/public").await, "unauthenticated", "at once");
 }
 
@@ -193,5 +200,9 @@ async fn the_catalog_scope_lists_what_the_account_may_pull() {
         assert_eq!(world.access.may_see(&listing, &repository(name)).await.unwrap(), expected, "{name}");
     }
     assert!(!world.access.may_see(&narrow, &repository("team/private")).await.unwrap());
-    assert_eq!(world.decide(&listing, Action::Pull, "team/private").await, "needs-scope", "seeing is not pulling");
+    assert_eq!(
+        world.decide(&listing, Action::Pull, "team/private").await,
+        "needs-scope",
+        "seeing is not pulling"
+    );
 }

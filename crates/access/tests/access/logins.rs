@@ -127,7 +127,9 @@ async fn guesses_at_once_are_counted_and_right_logins_at_once_all_pass() {
     let looked_at = storm(basic("bob", "wrong password"))
         .await
         .into_iter()
-        .filter(|answer| matches!(answer, Err(error) if error.denial().unwrap().reason == Reason::Credentials))
+        .filter(
+            |answer| matches!(answer, Err(error) if error.denial().unwrap().reason == Reason::Credentials),
+        )
         .count();
     let cores = std::thread::available_parallelism().unwrap().get();
     assert!((5..5 + cores).contains(&looked_at), "{looked_at} guesses were looked at");
@@ -183,8 +185,7 @@ async fn failed_logins_are_in_the_audit_with_known_names_only() {
     denial(world.login(&basic("my-password", "wrong password")).await);
     let filter = AuditFilter { action: Some("login".to_owned()), ..AuditFilter::default() };
     let records = world.access.audit_records(&world.operator, filter, 10).await.unwrap();
-    let seen: Vec<_> =
-        records.iter().map(|record| (&*record.entry.target, &*record.entry.outcome)).collect();
+    let seen: Vec<_> = records.iter().map(|record| (&*record.entry.target, &*record.entry.outcome)).collect();
     assert_eq!(seen, [("", "denied"), ("Alice", "denied")]);
     assert!(records.iter().all(|record| record.entry.address.as_deref() == Some("192.0.2.1")));
 }

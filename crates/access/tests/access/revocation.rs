@@ -95,7 +95,8 @@ async fn no_revoked_token_is_let_in_by_a_race() {
         let revoked = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..4)
             .map(|_| {
-                let (world, header, revoked) = (Arc::clone(&world), Arc::clone(&header), Arc::clone(&revoked));
+                let (world, header, revoked) =
+                    (Arc::clone(&world), Arc::clone(&header), Arc::clone(&revoked));
                 tokio::spawn(async move {
                     loop {
                         let was_revoked = revoked.load(Ordering::SeqCst);

@@ -24,7 +24,9 @@ async fn no_secret_shows() {
         "{info:?} {by_token:?} {by_bearer:?} {issued:?} {wrong:?} {wrong} {other:?} {other} {revoked:?} {alice:?} {audit:?}"
     );
     let signature = issued.token.rsplit('.').next().unwrap();
-    for hidden in [secret.as_str(), &secret[3..30], PASSWORD, "hunter2", "battery staple", "$argon2", signature] {
+    for hidden in
+        [secret.as_str(), &secret[3..30], PASSWORD, "hunter2", "battery staple", "$argon2", signature]
+    {
         assert!(!shown.contains(hidden), "{hidden}");
     }
 }

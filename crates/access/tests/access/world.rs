@@ -1,6 +1,5 @@
 //! What the tests of this crate share: an access on a catalog of its own, a clock that stands, some accounts.
 
-
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use railhead_access::{
-    Access, Action, Actor, Clock, Decision, Denial, Error, Identity, PasswordCost, Settings, TokenInfo, TokenScope,
+    Access, Action, Actor, Clock, Decision, Denial, Error, Identity, PasswordCost, Settings, TokenInfo,
+    TokenScope,
 };
 use railhead_catalog::{Catalog, Location, Role, Timestamp, Visibility};
 use railhead_oci::{RepositoryName, Scope};
@@ -49,9 +49,14 @@ impl World {
 
     async fn populate(&self) {
         let by = &self.operator;
-        for (name, admin) in
-            [("Alice", false), ("bob", false), ("root", true), ("read", false), ("write", false), ("own", false)]
-        {
+        for (name, admin) in [
+            ("Alice", false),
+            ("bob", false),
+            ("root", true),
+            ("read", false),
+            ("write", false),
+            ("own", false),
+        ] {
             self.access.create_user(by, name, Some(PASSWORD.into()), admin).await.unwrap();
         }
         self.access.create_organisation(by, "Team").await.unwrap();
