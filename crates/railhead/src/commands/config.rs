@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::serve::Flags;
+use crate::config::keys::{Key, Kind};
 use crate::config::{Config as Checked, Values, reference};
 use crate::failure::Result;
 use crate::printer::table;
@@ -22,8 +23,34 @@ pub enum Config {
 struct Shown {
     key: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
+    value: Option<Shape>,
     origin: String,
+}
+
+/// A value as programs read it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shape {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Shape {
+    fn of(key: &Key, texts: &[String]) -> Option<Self> {
+        match texts {
+            [] => None,
+            _ if key.secret_file.is_some() => Some(Self::One("(secret)".to_owned())),
+            _ if key.kind == Kind::List => Some(Self::Many(texts.to_vec())),
+            [one, ..] => Some(Self::One(one.clone())),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::One(text) => text.clone(),
+            Self::Many(texts) => texts.join(", "),
+        }
+    }
 }
 
 impl Config {
@@ -41,11 +68,7 @@ impl Config {
             .iter()
             .map(|(key, value)| Shown {
                 key: key.name,
-                value: match value.texts.as_slice() {
-                    [] => None,
-                    _ if key.secret_file.is_some() => Some("(secret)".to_owned()),
-                    texts => Some(texts.join(", ")),
-                },
+                value: Shape::of(key, &value.texts),
                 origin: value.origin.to_string(),
             })
             .collect();
@@ -53,7 +76,7 @@ impl Config {
             let rows: Vec<_> = shown
                 .iter()
                 .map(|one| {
-                    let value = one.value.clone().unwrap_or_else(|| "-".to_owned());
+                    let value = one.value.as_ref().map_or_else(|| "-".to_owned(), Shape::text);
                     vec![one.key.to_owned(), value, one.origin.clone()]
                 })
                 .collect();

@@ -55,7 +55,7 @@ impl Context {
     }
 }
 
-/// Asks whether to do what cannot be undone, unless `--yes` was given.
+/// Asks whether to do what cannot be undone, unless `--yes` was given. `what` is as in "delete team/app".
 pub fn confirm(printer: Printer, yes: bool, what: &str) -> Result<()> {
     if yes {
         return Ok(());

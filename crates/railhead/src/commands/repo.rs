@@ -75,7 +75,7 @@ impl Repo {
                 printer.data(&changed, || format!("{} is {}\n", changed.name, changed.visibility))
             }
             Self::Delete(Delete { name, yes }) => {
-                confirm(printer, yes, &format!("Delete {name} with all its tags and images"))?;
+                confirm(printer, yes, &format!("delete {name} with all its tags and images"))?;
                 let gone: Deleted = admin.delete(&Route::RepositoryDelete { name: name.into() }).await?;
                 printer.data(&gone, || format!("{} is deleted\n", gone.deleted))
             }

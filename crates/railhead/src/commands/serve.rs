@@ -122,11 +122,12 @@ fn locked(error: &LockError) -> Failure {
 }
 
 async fn serve(config: &Config, printer: Printer) -> Result<()> {
+    let settings = server_settings(config)?;
     let tcp = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
     let address = tcp.local_addr().map_err(|error| cannot_listen(config.listen, &error))?;
     let certificates = certificates(config, address)?;
     let site = Site::open(config).await?;
-    let served = run(config, printer, &site, tcp, address, certificates).await;
+    let served = run(config, printer, &site, settings, tcp, address, certificates).await;
     // What failed first is what there is to say.
     served.and(site.close().await)
 }
@@ -135,6 +136,7 @@ async fn run(
     config: &Config,
     printer: Printer,
     site: &Site,
+    settings: railhead_server::Settings,
     tcp: TcpListener,
     address: SocketAddr,
     certificates: Option<Certificates>,
@@ -154,7 +156,7 @@ async fn run(
     };
     let (log, writer) = AccessLog::start(format, std::io::stderr())
         .map_err(|error| Failure::new(Exit::Failed, "cannot start the access log").because(&error))?;
-    let server = Server::new(site.access.clone(), site.registry.clone(), server_settings(config)?, log);
+    let server = Server::new(site.access.clone(), site.registry.clone(), settings, log);
     // Connections wait at the socket from the moment it was bound, so this is true already.
     Welcome::new(config, address, certificates.as_ref(), bootstrap.as_ref()).say(printer)?;
     let listeners = Listeners { tcp: vec![tcp], certificates, control: Some(control) };

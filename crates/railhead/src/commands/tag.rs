@@ -42,7 +42,7 @@ impl Tag {
         match self {
             Self::List(List { repository }) => list(admin, printer, &repository).await,
             Self::Delete(Delete { repository, tag, yes }) => {
-                confirm(printer, yes, &format!("Delete the tag {repository}:{tag}"))?;
+                confirm(printer, yes, &format!("delete the tag {repository}:{tag}"))?;
                 let route = Route::TagDelete { name: repository.into(), tag: tag.into() };
                 let gone: Deleted = admin.delete(&route).await?;
                 printer.data(&gone, || format!("{} is deleted\n", gone.deleted))

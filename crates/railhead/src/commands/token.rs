@@ -65,7 +65,7 @@ impl Token {
             Self::Create(create) => create.run(admin, printer).await,
             Self::List(list) => list.run(admin, printer).await,
             Self::Revoke(Revoke { id, yes }) => {
-                confirm(printer, yes, &format!("Revoke token {id}"))?;
+                confirm(printer, yes, &format!("revoke token {id}"))?;
                 let gone: Deleted = admin.delete(&Route::TokenRevoke { id: id.into() }).await?;
                 printer.data(&gone, || format!("token {} is revoked\n", gone.deleted))
             }

@@ -161,6 +161,24 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Layers, Values};
+
+    fn config() -> Config {
+        Config::of(&Values::read(&Layers::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn plain_http_beyond_loopback_is_warned_of() {
+        let welcome = |address: &str| Welcome::new(&config(), address.parse().unwrap(), None, None);
+        let open = welcome("10.0.0.1:5050");
+        assert_eq!(open.url, "http://10.0.0.1:5050");
+        assert!(
+            open.warnings[0].contains("--tls-self-signed") && open.notes[0].contains("insecure-registries")
+        );
+        let local = welcome("[::1]:5050");
+        assert!(local.warnings.is_empty() && local.notes.is_empty());
+        assert_eq!(local.text(), "Railhead listens on http://[::1]:5050\n");
+    }
 
     #[test]
     fn ports_are_cut_off_names_and_addresses() {

@@ -304,7 +304,10 @@ pub const KEYS: &[Key] = &[
 /// A variable that is no key of the file: its name, and what it is for.
 pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("RAILHEAD_CONFIG", "The configuration file, as `--config`."),
-    ("RAILHEAD_SERVER", "The URL of a registry to administer, as `--server`."),
+    (
+        "RAILHEAD_SERVER",
+        "The URL of a registry to administer, as `--server`. It counts more than `RAILHEAD_DATA`, and less than `--data`.",
+    ),
     (
         "RAILHEAD_TOKEN",
         "The token to show to that registry. It has no flag: other users of a machine can read flags.",

@@ -233,3 +233,62 @@ pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
         secret => Ok(secret.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::values::Layers;
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::of(&Values::read(&Layers { variables, ..Layers::default() })?)
+    }
+
+    #[test]
+    fn the_defaults_are_a_configuration() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:5050".parse().unwrap());
+        assert!(matches!(config.database, Database::Sqlite) && config.s3.is_none() && config.tls.is_none());
+        assert_eq!((config.quota, config.manifest_max), (-1, 8 << 20));
+    }
+
+    #[test]
+    fn secrets_come_from_a_variable_or_a_file_and_are_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("url");
+        std::fs::write(&file, "postgres://u:hunter2@h/d\n").unwrap();
+        let from_file = config(&[("RAILHEAD_DATABASE_URL_FILE", file.to_str().unwrap())]).unwrap();
+        let Database::Postgres(url) = &from_file.database else { panic!("no database") };
+        assert_eq!(url.expose_secret(), "postgres://u:hunter2@h/d");
+        assert!(!format!("{from_file:?}").contains("hunter2"));
+        let twice = [("RAILHEAD_DATABASE_URL_FILE", "x"), ("RAILHEAD_DATABASE_URL", "hunter2")];
+        let error = config(&twice).unwrap_err();
+        assert!(error.to_string().contains("twice") && !error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn halves_are_refused() {
+        for (variables, message) in [
+            (&[("RAILHEAD_TLS_CERT", "c")][..], "without tls.key"),
+            (&[("RAILHEAD_TLS_KEY", "c")], "without tls.cert"),
+            (&[("RAILHEAD_S3_BUCKET", "b")], "without store.s3.endpoint"),
+            (
+                &[("RAILHEAD_S3_BUCKET", "b"), ("RAILHEAD_S3_ENDPOINT", "https://s")],
+                "store.s3.access_key is needed",
+            ),
+            (
+                &[
+                    ("RAILHEAD_TLS_CERT", "c"),
+                    ("RAILHEAD_TLS_KEY", "k"),
+                    ("RAILHEAD_TLS_SELF_SIGNED", "true"),
+                ],
+                "only one of them",
+            ),
+        ] {
+            let error = config(variables).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    }
+}

@@ -189,3 +189,75 @@ pub fn beside(file: &Path, text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(file: &str, variables: &[(&str, &str)]) -> (tempfile::TempDir, Layers) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("site.toml");
+        std::fs::write(&path, file).unwrap();
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        (directory, Layers { variables, file: Some(path), ..Layers::default() })
+    }
+
+    fn shown(layers: &Layers, name: &str) -> (Vec<String>, String) {
+        let values = Values::read(layers).unwrap();
+        let value = values.value(name).unwrap();
+        (value.texts.clone(), value.origin.to_string())
+    }
+
+    #[test]
+    fn flags_come_before_variables_before_the_file_before_defaults() {
+        let (directory, mut layers) =
+            layers("\nlisten = '127.0.0.1:1'\nhosts = ['a', 'b']\n[tls]\ncert = 'c.pem'\n", &[]);
+        let file = directory.path().join("site.toml");
+        assert_eq!(shown(&layers, "listen"), (vec!["127.0.0.1:1".into()], format!("{}:2", file.display())));
+        assert_eq!(shown(&layers, "hosts").0, ["a", "b"]);
+        assert_eq!(shown(&layers, "tls.cert").0, [directory.path().join("c.pem").to_str().unwrap()]);
+        assert_eq!(shown(&layers, "workers"), (vec![], "default".into()));
+        layers.variables.insert("RAILHEAD_LISTEN".into(), "127.0.0.1:2".into());
+        layers.variables.insert("RAILHEAD_HOSTS".into(), "c, d,".into());
+        assert_eq!(shown(&layers, "listen"), (vec!["127.0.0.1:2".into()], "RAILHEAD_LISTEN".into()));
+        assert_eq!(shown(&layers, "hosts").0, ["c", "d"]);
+        layers.flags.push(("listen", vec!["127.0.0.1:3".into()]));
+        assert_eq!(shown(&layers, "listen"), (vec!["127.0.0.1:3".into()], "--listen".into()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place_and_what_was_meant() {
+        for (file, variables, message, hint) in [
+            (
+                "[quota]\ndefault_byte = 1",
+                &[][..],
+                ":2: the key 'quota.default_byte' is unknown",
+                "quota.default_bytes",
+            ),
+            ("[database]\nurl = 'x'", &[], "database.url", "RAILHEAD_DATABASE_URL"),
+            ("tls = 3", &[], "the key 'tls' is unknown", "config show"),
+            ("workers = 0", &[], "not a whole number of at least 1", ""),
+            ("workers = '2'", &[], "workers", ""),
+            ("hosts = 'a'", &[], "hosts", ""),
+            ("listen = 'x'", &[], ":1): 'x' is not an address", ""),
+            ("a = = b", &[], ":1 is not TOML", ""),
+            ("[manifests]\nmax_bytes = '1MiB'", &[], "is less than 4 MiB", ""),
+            ("[log]\nformat = 'xml'", &[], "text, json", ""),
+            ("", &[("RAILHEAD_LISTN", "x")], "RAILHEAD_LISTN is unknown", "RAILHEAD_LISTEN"),
+            ("", &[("RAILHEAD_TLS_SELF_SIGNED", "1")], "neither true nor false", ""),
+        ] {
+            let (_directory, layers) = layers(file, variables);
+            let Err(error) = Values::read(&layers) else { panic!("{file} is taken") };
+            assert!(error.to_string().contains(message), "{file}: {error}");
+            assert!(error.hint.unwrap_or_default().contains(hint), "{file}: {message}");
+        }
+    }
+
+    #[test]
+    fn variables_that_kubernetes_adds_are_passed_over() {
+        let (_directory, layers) =
+            layers("", &[("RAILHEAD_PORT", "tcp://10.0.0.1:5050"), ("RAILHEAD_LISTEN", "")]);
+        assert_eq!(shown(&layers, "listen").1, "default");
+    }
+}
