@@ -119,13 +119,18 @@ impl Registry {
         let (http, path) = self.realm(realm)?;
         let mut uri = path;
         let mut joint = if uri.contains('?') { '&' } else { '?' };
-        let scope = challenge.parameter("scope").unwrap_or(scope);
-        for (name, value) in [("service", challenge.parameter("service").unwrap_or("")), ("scope", scope)] {
-            if !value.is_empty() {
-                // Writing to a string cannot fail.
-                let _ = write!(uri, "{joint}{name}={}", segment(value));
-                joint = '&';
+        // What the caller knows it needs and what the registry says that it needs: a mount needs its source too, and
+        // no registry asks for that.
+        let mut parameters = vec![("service", challenge.parameter("service").unwrap_or(""))];
+        for wanted in scope.split(' ').chain(challenge.parameter("scope").unwrap_or("").split(' ')) {
+            if !parameters.contains(&("scope", wanted)) {
+                parameters.push(("scope", wanted));
             }
+        }
+        for (name, value) in parameters.into_iter().filter(|(_, value)| !value.is_empty()) {
+            // Writing to a string cannot fail.
+            let _ = write!(uri, "{joint}{name}={}", segment(value));
+            joint = '&';
         }
         let mut request = Request::get(uri);
         if let Some(credentials) = &self.credentials {
