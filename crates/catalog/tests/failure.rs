@@ -1,7 +1,7 @@
 //! What is left when the process or the connection to the database is killed.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
@@ -43,7 +43,7 @@ async fn write_until_killed(path: std::ffi::OsString) {
         };
         catalog.create_upload(new, Timestamp::now()).await.unwrap();
         // A line of its own: the test harness prints on the same output.
-        writeln!(std::io::stdout(), "\nanswered {number} {id}").unwrap();
+        println!("\nanswered {number} {id}");
     }
 }
 
@@ -147,7 +147,7 @@ async fn errors_do_not_show_the_password() {
         let mut text = format!("{error:?} {error}");
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
-            text.push_str(&format!(" {cause}"));
+            text += &cause.to_string();
             source = cause.source();
         }
         assert!(!text.contains("hunter2"), "{text}");
