@@ -21,6 +21,8 @@ pub struct Settings {
     pub shutdown: Duration,
     /// After so long without a byte an upload is ended.
     pub upload_life: Duration,
+    /// Whether the server before this one was killed, so that what it left behind is to be cleaned up.
+    pub sweep: bool,
 }
 
 /// Shared by all connections.

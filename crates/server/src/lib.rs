@@ -25,7 +25,7 @@ mod token;
 mod v2;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use railhead_access::Access;
 use railhead_catalog::Timestamp;
@@ -86,6 +86,9 @@ impl Server {
         let mut aside = tokio::task::JoinSet::new();
         aside.spawn(flush(self.0.clone()));
         aside.spawn(expire(self.0.clone()));
+        if self.0.settings.sweep {
+            aside.spawn(sweep(self.0.clone(), SystemTime::now()));
+        }
         if let Some(certificates) = listeners.certificates {
             aside.spawn(reload(certificates));
         }
@@ -116,6 +119,22 @@ async fn expire(core: Arc<Core>) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody went on with were ended"),
             Err(error) => tracing::warn!(error = failure::chain(&error), "stale uploads could not be ended"),
+        }
+    }
+}
+
+/// Cleans up after a kill, beside the requests.
+async fn sweep(core: Arc<Core>, started: SystemTime) {
+    match railhead_upkeep::sweep(&core.registry, started).await {
+        Ok(swept) if swept == railhead_upkeep::Swept::default() => {}
+        Ok(swept) => tracing::info!(
+            staged = swept.staged,
+            objects = swept.objects,
+            bytes = swept.bytes,
+            "what the last run left behind when it was killed is removed"
+        ),
+        Err(error) => {
+            tracing::warn!(error = failure::chain(&error), "what the last run left behind could not be removed");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -29,6 +29,7 @@ pub struct Serve {
 }
 
 /// The keys of the configuration that have flags of their own.
+#[expect(clippy::doc_markdown, reason = "this is help for a terminal, not Markdown")]
 #[derive(Debug, Args)]
 pub struct Flags {
     /// Listen on this address and port [default: 127.0.0.1:5050] [variable: RAILHEAD_LISTEN]
@@ -122,14 +123,41 @@ fn locked(error: &LockError) -> Failure {
 }
 
 async fn serve(config: &Config, printer: Printer) -> Result<()> {
-    let settings = server_settings(config)?;
+    let mut settings = server_settings(config)?;
     let tcp = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
     let address = tcp.local_addr().map_err(|error| cannot_listen(config.listen, &error))?;
     let certificates = certificates(config, address)?;
     let site = Site::open(config).await?;
+    let serving = Serving::begin(&config.data)
+        .map_err(|error| Failure::new(Exit::Failed, "cannot write to the data directory").because(&error))?;
+    settings.sweep = serving.was_killed;
     let served = run(config, printer, &site, settings, tcp, address, certificates).await;
     // What failed first is what there is to say.
-    served.and(site.close().await)
+    let closed = served.and(site.close().await);
+    if closed.is_ok() {
+        serving.end();
+    }
+    closed
+}
+
+/// A file that is there while a server runs, and is left behind by one that was killed.
+struct Serving {
+    file: PathBuf,
+    was_killed: bool,
+}
+
+impl Serving {
+    fn begin(data: &Path) -> std::io::Result<Self> {
+        let file = data.join("serving");
+        let was_killed = file.try_exists()?;
+        std::fs::write(&file, b"")?;
+        Ok(Self { file, was_killed })
+    }
+
+    fn end(self) {
+        // If it cannot be removed, the next start looks for leftovers that are not there: no harm done.
+        let _ = std::fs::remove_file(self.file);
+    }
 }
 
 async fn run(
@@ -255,6 +283,7 @@ fn server_settings(config: &Config) -> Result<railhead_server::Settings> {
         hosts: railhead_server::Hosts { names: config.hosts.clone(), trusted_proxies },
         shutdown: config.shutdown,
         upload_life: config.upload_lifetime,
+        sweep: false,
     })
 }
 

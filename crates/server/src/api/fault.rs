@@ -63,14 +63,11 @@ impl Fault {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body =
             ErrorBody { error: ErrorDetail { code: self.code, message: self.message, hint: self.hint } };
-        match super::json(status, &body) {
-            Ok(answer) => answer,
+        super::json(status, &body).unwrap_or_else(|_| {
             // Texts always are JSON; without a body the status still tells.
-            Err(_) => {
-                tracing::error!(path = call.path, "an error of the admin API could not be written");
-                Answer { status, body: Vec::new() }
-            }
-        }
+            tracing::error!(path = call.path, "an error of the admin API could not be written");
+            Answer { status, body: Vec::new() }
+        })
     }
 }
 

@@ -17,7 +17,7 @@ impl Api {
         let more = records.len() > limit as usize;
         records.truncate(limit as usize);
         let next = records.last().filter(|_| more).map(|last| last.name.to_string());
-        ok(&Tags { tags: records.into_iter().map(tag).collect::<Result<_>>()?, next })
+        ok(&Tags { tags: records.iter().map(tag).collect::<Result<_>>()?, next })
     }
 
     pub(super) async fn delete_tag(&self, call: &Call<'_>, name: &str, tag: &str) -> Result<Answer> {
@@ -41,7 +41,7 @@ impl Api {
             let page = self.registry.catalog().tags(repository, after.as_deref(), PAGE).await?;
             after = page.last().map(|last| last.name.to_string());
             let full = page.len() == PAGE as usize;
-            for record in page {
+            for record in &page {
                 tags.push(tag(record)?);
             }
             if !full {
@@ -51,7 +51,7 @@ impl Api {
     }
 }
 
-fn tag(record: TagRecord) -> Result<Tag> {
+fn tag(record: &TagRecord) -> Result<Tag> {
     Ok(Tag {
         name: record.name.to_string(),
         digest: record.digest.to_string(),
