@@ -21,7 +21,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::site::{DataDirectory, LockError, Site};
 
 /// How long an answer may take: deleting a large repository takes a while.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A way to the admin API.
 #[derive(Clone)]

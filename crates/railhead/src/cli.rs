@@ -23,6 +23,7 @@ pub struct Cli {
 }
 
 /// What applies to every command.
+#[expect(clippy::doc_markdown, reason = "this is help for a terminal, not Markdown")]
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Common {

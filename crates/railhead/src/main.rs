@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<()> {
-    layers.file = cli.common.config.clone();
+    layers.file.clone_from(&cli.common.config);
     if let Some(data) = &cli.common.data {
         layers.flags.push(("data", vec![data.clone()]));
     }

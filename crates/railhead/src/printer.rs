@@ -73,6 +73,7 @@ impl Printer {
     }
 
     /// Asks a question on standard error and reads the answer; `None` at the end of the input.
+    #[expect(clippy::unused_self, reason = "who prints has a printer")]
     pub fn question(self, text: &str) -> Result<Option<String>> {
         let mut err = anstream::stderr().lock();
         // A question that cannot be seen is answered with no.

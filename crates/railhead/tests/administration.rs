@@ -1,5 +1,7 @@
 //! The commands, end to end, by each way to the admin API.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that fails fails the test")]
+
 mod common;
 
 use common::{Place, Ran};

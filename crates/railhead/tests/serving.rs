@@ -1,5 +1,7 @@
 //! `serve`, from nothing to a pushed image.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that fails fails the test")]
+
 mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -54,7 +56,7 @@ async fn a_new_registry_takes_an_image_and_is_administered() {
     assert!(registry.head_manifest(&name, "v3").await.unwrap().is_none());
     assert_eq!(registry.tags(&name, 10, None).await.unwrap(), ["v1", "v2"]);
     let other: RepositoryName = "admin/other".parse().unwrap();
-    let layer = Digest::sha256(&[7; 100_000]);
+    let layer = Digest::sha256(&vec![7; 100_000]);
     assert!(registry.mount(&name, &other, &layer).await.unwrap());
 
     let run = |line: &str| place.run(&format!("{line} --data data"));

@@ -73,11 +73,9 @@ impl User {
 
 impl Create {
     async fn run(self, admin: &Admin, printer: Printer) -> Result<()> {
-        let password = match self.password_stdin {
-            true => Some(read_password(printer, false)?.expose_secret().to_owned()),
-            false => None,
-        };
+        let password = if self.password_stdin { Some(read_password(printer, false)?) } else { None };
         let tokens_only = password.is_none();
+        let password = password.map(|password| password.expose_secret().to_owned());
         let create = UserCreate { name: self.name, admin: self.admin, password };
         let user: Account = admin.send(&Route::UserCreate, &create).await?;
         if tokens_only {

@@ -1,5 +1,6 @@
 //! What `serve` says when it starts: where it is, and on a new registry how to get from here to a pushed image.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use railhead_access::Bootstrap;
@@ -93,13 +94,14 @@ impl Welcome {
     fn text(&self) -> String {
         let mut text = format!("Railhead listens on {}\n", self.url);
         if let (Some(token), Some(hours)) = (&self.admin_token, self.admin_token_hours) {
-            text.push_str(&format!(
-                "\nThis registry is new. The token of its administrator, shown this once and good for {hours} hours:\n\n  {token}\n\n\
-                 Next, with that token as the password:\n\n"
-            ));
-            for command in &self.next {
-                text.push_str(&format!("  {command}\n"));
-            }
+            let commands: Vec<_> = self.next.iter().map(|command| format!("  {command}")).collect();
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "\nThis registry is new. The token of its administrator, shown this once and good for {hours} hours:\n\n\
+                 \u{20} {token}\n\nNext, with that token as the password:\n\n{}",
+                commands.join("\n")
+            );
         }
         text
     }

@@ -63,9 +63,8 @@ fn example(key: &Key) -> String {
             let items = key.default.split(',').filter(|item| !item.is_empty());
             format!("[{}]", items.map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", "))
         }
-        Kind::Bool => key.default.to_owned(),
         Kind::Count(least) if key.default.is_empty() => least.to_string(),
-        Kind::Count(_) => key.default.to_owned(),
+        Kind::Bool | Kind::Count(_) => key.default.to_owned(),
         _ if key.default == "-1" => "-1".to_owned(),
         _ => format!("{:?}", key.default),
     }
