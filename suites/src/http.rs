@@ -53,9 +53,16 @@ impl Http {
     }
 
     /// Sends the head of a request that announces all of `body`, then only its first `part` bytes, and hangs up.
-    pub fn send_part(&self, method: &str, target: &str, body: &[u8], part: usize) -> io::Result<()> {
+    pub fn send_part(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        part: usize,
+    ) -> io::Result<()> {
         let mut stream = self.connect()?;
-        let mut head = self.head(method, target, &[]);
+        let mut head = self.head(method, target, fields);
         head.push_str(&length(body));
         stream.write_all(head.as_bytes())?;
         stream.write_all(&body[..part])

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::program::{Outcome, Program};
 use crate::server::Server;
-use crate::tls::TestCa;
+use crate::tls::{TEST_HOST, TestCa};
 
 /// How a server is to be started.
 #[derive(Default)]
@@ -128,7 +128,11 @@ fn printed_address(log: &str) -> Option<SocketAddr> {
     urls.find_map(|(_, rest)| {
         let end =
             rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c))).unwrap_or(rest.len());
-        rest[..end].replace("localhost:", "127.0.0.1:").parse().ok()
+        rest[..end]
+            .replace("localhost:", "127.0.0.1:")
+            .replace(&format!("{TEST_HOST}:"), "[::1]:")
+            .parse()
+            .ok()
     })
 }
 
@@ -159,6 +163,7 @@ mod tests {
         for (log, address) in [
             ("Railhead at http://127.0.0.1:8080/\n", "127.0.0.1:8080"),
             ("docs: https://example.org/x\nready https://[::1]:5000\n", "[::1]:5000"),
+            ("at https://registry.test:5000\n", "[::1]:5000"),
             ("{\"url\":\"https://localhost:5000\"}\n", "127.0.0.1:5000"),
         ] {
             assert_eq!(printed_address(log), Some(address.parse().unwrap()), "{log}");

@@ -1,6 +1,6 @@
 //! What the tests of the clients see of a registry: one team, two people, and a way to open a repository to everybody.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -13,6 +13,8 @@ use crate::tls::{TEST_HOST, TestCa};
 pub const TEAM: &str = "team";
 /// A member of the team who may write.
 pub const WRITER: &str = "alice";
+/// An owner of the team, who may also delete.
+pub const OWNER: &str = "olga";
 /// An account without any right on the team's repositories.
 pub const STRANGER: &str = "mallory";
 
@@ -21,10 +23,15 @@ const PASSWORD: &str = "correct horse battery staple";
 /// A registry with accounts, over TLS.
 pub struct Registry {
     kind: Kind,
-    secret: String,
-    stranger: String,
+    secrets: Secrets,
     host: String,
     scratch: TempDir,
+}
+
+struct Secrets {
+    writer: String,
+    owner: String,
+    stranger: String,
 }
 
 enum Kind {
@@ -40,29 +47,26 @@ impl Registry {
 
     /// A registry known to its clients as [`TEST_HOST`], at the loopback address of IPv6.
     pub fn start_by_name() -> Self {
-        Self::listen("[::1]:0", Some(TEST_HOST))
+        // A public name is told with its port, so this one time the port has to be known beforehand.
+        let port = TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+        Self::listen(&format!("[::1]:{port}"), Some(&format!("{TEST_HOST}:{port}")))
     }
 
     fn listen(listen: &str, name: Option<&str>) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let (kind, secret, stranger) = if Peer::wanted() {
+        let (kind, secrets) = if Peer::wanted() {
             let peer = Peer::start(scratch.path(), listen, WRITER, PASSWORD);
-            (Kind::Peer(peer), PASSWORD.to_owned(), String::new())
+            let [writer, owner] = [PASSWORD, PASSWORD].map(str::to_owned);
+            (Kind::Peer(peer), Secrets { writer, owner, stranger: String::new() })
         } else {
             let hosts = name.iter().flat_map(|name| ["--host".to_owned(), (*name).to_owned()]);
             let options = Options { listen: Some(listen.to_owned()), tls: true, arguments: hosts.collect() };
             let railhead = Railhead::start(scratch.path(), options);
-            for user in [WRITER, STRANGER] {
-                railhead.user(user, PASSWORD);
-            }
-            railhead.organisation(TEAM, &[(WRITER, "writer")]);
-            let [secret, stranger] =
-                [WRITER, STRANGER].map(|user| railhead.token(user, &["pull", "push", "delete"]));
-            (Kind::Product(railhead), secret, stranger)
+            let secrets = make_accounts(&railhead);
+            (Kind::Product(railhead), secrets)
         };
-        let mut registry = Self { kind, secret, stranger, host: String::new(), scratch };
-        let address = registry.address();
-        registry.host = name.map_or_else(|| address.to_string(), |name| format!("{name}:{}", address.port()));
+        let mut registry = Self { kind, secrets, host: String::new(), scratch };
+        registry.host = name.map_or_else(|| registry.address().to_string(), str::to_owned);
         registry
     }
 
@@ -89,12 +93,18 @@ impl Registry {
 
     /// The token of [`WRITER`].
     pub fn secret(&self) -> &str {
-        &self.secret
+        &self.secrets.writer
+    }
+
+    /// An account that may delete, and its token.
+    pub fn owner(&self) -> (&'static str, &str) {
+        let name = if matches!(self.kind, Kind::Product(_)) { OWNER } else { WRITER };
+        (name, &self.secrets.owner)
     }
 
     /// The token of [`STRANGER`], where the registry knows more than one account.
     pub fn stranger(&self) -> Option<&str> {
-        matches!(self.kind, Kind::Product(_)).then_some(self.stranger.as_str())
+        matches!(self.kind, Kind::Product(_)).then_some(self.secrets.stranger.as_str())
     }
 
     /// The full name of the team's repository `image`.
@@ -119,5 +129,17 @@ impl Registry {
     /// A directory for what the test needs to keep.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
+    }
+}
+
+fn make_accounts(railhead: &Railhead) -> Secrets {
+    for user in [WRITER, OWNER, STRANGER] {
+        railhead.user(user, PASSWORD);
+    }
+    railhead.organisation(TEAM, &[(WRITER, "writer"), (OWNER, "owner")]);
+    Secrets {
+        writer: railhead.token(WRITER, &["pull", "push"]),
+        owner: railhead.token(OWNER, &["pull", "push", "delete"]),
+        stranger: railhead.token(STRANGER, &["pull", "push", "delete"]),
     }
 }

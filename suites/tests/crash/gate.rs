@@ -1,6 +1,6 @@
 //! Who may talk to the server, and when: pushers pass while the gate is open, and wait at it while the server is down.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use railhead_suites::http::Http;
 
@@ -14,12 +14,13 @@ struct State {
     open: bool,
     ended: bool,
     waiting: usize,
+    lost: usize,
 }
 
 impl Gate {
     /// An open gate to the server that `http` talks to.
     pub fn new(http: Http) -> Self {
-        let state = State { http, open: true, ended: false, waiting: 0 };
+        let state = State { http, open: true, ended: false, waiting: 0, lost: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -47,9 +48,18 @@ impl Gate {
     pub fn wait_until_all_are_at_it(&self, count: usize) {
         let state = self.state.lock().unwrap();
         let limit = std::time::Duration::from_mins(1);
-        let (_state, late) =
-            self.changed.wait_timeout_while(state, limit, |state| state.waiting < count).unwrap();
-        assert!(!late.timed_out(), "a pusher is gone or stuck");
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, limit, |state| state.waiting + state.lost < count)
+            .unwrap();
+        assert_eq!(state.lost, 0, "a pusher found a broken promise; its message is above");
+        assert_eq!(state.waiting, count, "a pusher is stuck");
+    }
+
+    /// Notes that a pusher has failed.
+    pub fn lose_one(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lost += 1;
+        self.changed.notify_all();
     }
 
     /// Opens it to the new server.

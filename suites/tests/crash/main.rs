@@ -72,7 +72,7 @@ fn what_was_answered_survives_kill_9() {
     let sum = |of: fn(&pusher::Figures) -> usize| figures.iter().map(of).sum::<usize>();
     println!(
         "{kills} kills in {} s, slowest start {} ms; {} images pushed, {} uploads met by a kill, {} cut off by the pusher; \
-         {} resumed, {} found committed; {objects} objects verified",
+         {} resumed, {} found committed, {} begun anew; {objects} objects verified",
         took.as_secs(),
         slowest_start.as_millis(),
         sum(|figures| figures.images),
@@ -80,6 +80,7 @@ fn what_was_answered_survives_kill_9() {
         sum(|figures| figures.hung_up),
         sum(|figures| figures.resumed),
         sum(|figures| figures.committed),
+        sum(|figures| figures.begun_anew),
     );
     assert!(
         kills < 50 || sum(|figures| figures.resumed) > 0,
