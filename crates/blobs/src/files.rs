@@ -46,6 +46,11 @@ impl FileStore {
         FileWriter::open(self.clone(), id, offset)
     }
 
+    /// Why the staged file cannot be written to.
+    fn failed(&self, id: StageId, error: io::Error) -> Error {
+        failed("write", &self.0.staged(id), error)
+    }
+
     pub(crate) fn staged_len(&self, id: StageId) -> Result<Option<u64>> {
         let path = self.0.staged(id);
         match fs::metadata(&path) {

@@ -52,7 +52,8 @@ impl StageWriter {
     /// Ends the writing for now. Keep the state together with [`written`](Self::written).
     pub async fn pause(self) -> Result<StageState> {
         match self.0 {
-            Writer::Files(_) | Writer::Memory(_) => Ok(StageState::default()),
+            Writer::Files(writer) => writer.pause().map(|()| StageState::default()),
+            Writer::Memory(_) => Ok(StageState::default()),
             Writer::S3(writer) => writer.pause().await,
         }
     }

@@ -75,6 +75,26 @@ async fn a_writer_can_commit_without_a_pause(store: Store) {
     }
 }
 
+async fn frames_of_any_size_keep_their_order(store: Store) {
+    let (id, bytes) = (id(1), content(1_500_000));
+    let mut state = store.stage(&id).await.unwrap();
+    let (mut offset, mut frames) =
+        (0, [1, 8192, 0, 262_143, 262_144, 5, 300_000, 65_536, 65_536].iter().cycle());
+    while offset < bytes.len() {
+        let mut writer = store.open(&id, &state, offset as u64).await.unwrap();
+        for frame in frames.by_ref().take(7) {
+            let end = bytes.len().min(offset + frame);
+            writer.write(bytes.slice(offset..end)).await.unwrap();
+            offset = end;
+            assert_eq!(writer.written(), offset as u64);
+        }
+        state = writer.pause().await.unwrap();
+        assert_eq!(store.staged_len(&id, &state).await.unwrap(), Some(offset as u64));
+    }
+    let key = store.commit(&id, &state, &Digest::sha256(&bytes), offset as u64).await.unwrap();
+    assert!(read(&store, &key, offset).await == bytes);
+}
+
 async fn small_content_goes_in_at_once(store: Store) {
     let bytes = content(3000);
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
@@ -293,6 +313,7 @@ macro_rules! contract {
 contract! {
     what_is_committed_reads_back
     a_writer_can_commit_without_a_pause
+    frames_of_any_size_keep_their_order
     small_content_goes_in_at_once
     writing_continues_where_the_state_says
     what_is_staged_can_be_read

@@ -58,9 +58,13 @@ async fn a_full_disk_has_a_name_and_does_no_harm() {
     let staged = data.path().join("uploads").join(id(1).to_string());
     symlink("/dev/full", &staged).unwrap();
     let mut writer = store.open(&id(1), &NONE, 0).await.unwrap();
-    let failed = writer.write(Bytes::from_static(b"no room for this")).await;
+    // A short write is gathered first, and has no room later; a long one has none at once.
+    writer.write(Bytes::from_static(b"short")).await.unwrap();
+    let failed = writer.write(vec![7; 1_000_000].into()).await;
     assert!(matches!(failed, Err(Error::Full { .. })), "{failed:?}");
-    assert_eq!(writer.written(), 0);
+    assert_eq!(writer.written(), 5);
+    let failed = writer.pause().await;
+    assert!(matches!(failed, Err(Error::Full { .. })), "{failed:?}");
     // There is room again.
     fs::remove_file(&staged).unwrap();
     let key = put(&store, 2, &Bytes::from_static(b"still usable")).await;
@@ -73,8 +77,9 @@ async fn a_restart_finds_what_a_kill_left() {
     first.stage(&id(1)).await.unwrap();
     let mut writer = first.open(&id(1), &NONE, 0).await.unwrap();
     writer.write(Bytes::from_static(b"remembered, forgotten")).await.unwrap();
+    writer.pause().await.unwrap();
     let orphan = put(&first, 2, &Bytes::from_static(b"no row names it")).await;
-    drop((writer, first));
+    drop(first);
 
     let store = open(data.path());
     assert_eq!(store.staged_len(&id(1), &NONE).await.unwrap(), Some(21));

@@ -1,7 +1,7 @@
-//! Buffers for reading files: used again, so that the kernel need not find and clear fresh memory for every piece.
+//! Buffers for reading and writing files: used again, so that the kernel need not find and clear fresh memory for every piece.
 //!
 //! Bounds: no more than [`LARGE_MAX`] large buffers exist in the process, whoever holds them, so thousands of slow
-//! clients cost small buffers only; and no more than two lie idle for every reader, as many as a server holds for one
+//! clients cost small buffers only; and no more than two lie idle for every transfer, as many as a server holds for one
 //! connection. Large buffers are pages of their own, given back to the system at once, whatever the allocator does.
 
 use std::io;
@@ -20,7 +20,7 @@ const LARGE_MAX: usize = 96;
 
 static IDLE: Mutex<Vec<MmapMut>> = Mutex::new(Vec::new());
 static LARGE_COUNT: AtomicUsize = AtomicUsize::new(0);
-static READERS: AtomicUsize = AtomicUsize::new(0);
+static TRANSFERS: AtomicUsize = AtomicUsize::new(0);
 
 /// A buffer of which the first `filled` bytes are content. A large one goes back when dropped.
 #[derive(Debug)]
@@ -55,6 +55,17 @@ impl Buffer {
 
     pub(super) const fn fill(&mut self, len: usize) {
         self.filled = len;
+    }
+
+    /// Takes in `bytes` behind what is there, or nothing when they would fill it up.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        let filled = self.filled;
+        let Some(space) = self.space().get_mut(filled..).filter(|space| bytes.len() < space.len()) else {
+            return false;
+        };
+        space[..bytes.len()].copy_from_slice(bytes);
+        self.filled += bytes.len();
+        true
     }
 }
 
@@ -97,23 +108,23 @@ impl Drop for Buffer {
 }
 
 fn idle_max() -> usize {
-    READERS.load(Ordering::Relaxed).saturating_mul(2).max(2)
+    TRANSFERS.load(Ordering::Relaxed).saturating_mul(2).max(2)
 }
 
-/// Counts a reader for as long as it lives.
+/// Counts a transfer for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Counted(());
 
 impl Counted {
     pub(super) fn new() -> Self {
-        READERS.fetch_add(1, Ordering::Relaxed);
+        TRANSFERS.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        READERS.fetch_sub(1, Ordering::Relaxed);
+        TRANSFERS.fetch_sub(1, Ordering::Relaxed);
         let surplus = {
             let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
             let keep = idle_max().min(idle.len());
@@ -130,13 +141,13 @@ mod tests {
 
     #[test]
     fn there_are_never_more_large_buffers_than_the_bound_and_none_is_lost() {
-        let readers: Vec<_> = (0..LARGE_MAX * 2).map(|_| Counted::new()).collect();
+        let transfers: Vec<_> = (0..LARGE_MAX * 2).map(|_| Counted::new()).collect();
         for _ in 0..2 {
             let buffers: Vec<_> = (0..LARGE_MAX * 2).map(|_| Buffer::take(u64::MAX).unwrap()).collect();
             let large = buffers.iter().filter(|buffer| matches!(buffer.memory, Memory::Large(_))).count();
             assert_eq!(large, LARGE_MAX);
         }
-        drop(readers);
+        drop(transfers);
         assert_eq!(IDLE.lock().unwrap().len(), 2);
         assert_eq!(LARGE_COUNT.load(Ordering::Relaxed), 2);
     }
