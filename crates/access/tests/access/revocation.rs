@@ -121,3 +121,25 @@ async fn no_revoked_token_is_let_in_by_a_race() {
         }
     }
 }
+
+/// First logins under way while the token is revoked: whatever they found, nothing of it may be remembered after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_login_under_way_outlives_the_revocation() {
+    let world = Arc::new(World::new().await);
+    for _ in 0..200 {
+        let (info, secret) = world.token("write", &["push"]).await;
+        let headers =
+            [basic("write", &secret), basic("token", &secret), basic("", &secret), basic("Write", &secret)];
+        let logins = headers.clone().map(|header| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.login(&header).await.is_ok() })
+        });
+        world.access.revoke_token(&world.operator, info.id).await.unwrap();
+        for login in logins {
+            login.await.unwrap();
+        }
+        for header in headers {
+            assert!(world.login(&header).await.is_err(), "let in after the revocation");
+        }
+    }
+}
