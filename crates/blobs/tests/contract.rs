@@ -118,6 +118,8 @@ async fn writing_continues_where_the_state_says(store: Store) {
         lost.write(Bytes::from_static(b"lost with its process")).await.unwrap();
         lost.write(content(9 << 20)).await.unwrap();
         drop(lost);
+        // And one that paused, but was cut off before its state was kept.
+        write(&store, id, &state, offset as u64, &content(3000)).await;
     }
     let digest = Digest::sha256(&bytes);
     let state = store.open(&id, &state, LONG as u64).await.unwrap().pause().await.unwrap();
