@@ -103,7 +103,10 @@ impl AccessLog {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(format: LogFormat, out: impl std::io::Write + Send + 'static) -> std::io::Result<(Self, LogWriter)> {
+    pub fn start(
+        format: LogFormat,
+        out: impl std::io::Write + Send + 'static,
+    ) -> std::io::Result<(Self, LogWriter)> {
         let shared = Arc::new(Shared { format, waiting: Mutex::default(), wake: Condvar::new() });
         let theirs = shared.clone();
         let thread = std::thread::Builder::new()
@@ -187,7 +190,14 @@ impl std::fmt::Write for Text<'_> {
 fn text_line(out: &mut Text<'_>, now: jiff::Timestamp, line: &Line<'_>) -> std::fmt::Result {
     let micros = line.took.as_micros();
     write!(out, "{now:.3} {} {} {} ", line.status, line.method, Plain(line.path))?;
-    write!(out, "{} {} {}.{:03}ms", line.client, Plain(line.account.unwrap_or("-")), micros / 1000, micros % 1000)?;
+    write!(
+        out,
+        "{} {} {}.{:03}ms",
+        line.client,
+        Plain(line.account.unwrap_or("-")),
+        micros / 1000,
+        micros % 1000
+    )?;
     if line.received > 0 {
         write!(out, " in={}", line.received)?;
     }
@@ -200,10 +210,18 @@ fn text_line(out: &mut Text<'_>, now: jiff::Timestamp, line: &Line<'_>) -> std::
     match line.end {
         End::Complete => {}
         End::ClientLeftSending(bytes) => {
-            write!(out, " client vanished while sending, at byte {bytes} after {:.1}s", line.took.as_secs_f64())?;
+            write!(
+                out,
+                " client vanished while sending, at byte {bytes} after {:.1}s",
+                line.took.as_secs_f64()
+            )?;
         }
         End::ClientLeftReading(bytes) => {
-            write!(out, " client vanished while reading, at byte {bytes} after {:.1}s", line.took.as_secs_f64())?;
+            write!(
+                out,
+                " client vanished while reading, at byte {bytes} after {:.1}s",
+                line.took.as_secs_f64()
+            )?;
         }
         End::Cut(bytes) => write!(out, " cut by the server at byte {bytes}: the stored bytes are not right")?,
     }
@@ -314,7 +332,10 @@ mod tests {
     #[test]
     fn a_vanished_client_is_said_with_byte_and_time_and_cannot_forge_lines() {
         let text = logged(LogFormat::Text, &line());
-        assert!(text.contains("400 PATCH /v2/a/b/blobs/uploads/1 192.0.2.7 alice 1500.250ms in=512"), "{text}");
+        assert!(
+            text.contains("400 PATCH /v2/a/b/blobs/uploads/1 192.0.2.7 alice 1500.250ms in=512"),
+            "{text}"
+        );
         assert!(text.contains("client vanished while sending, at byte 512 after 1.5s"), "{text}");
         assert_eq!(text.lines().count(), 1);
         assert!(!text.contains('\u{1b}'));

@@ -17,7 +17,7 @@ pub(crate) fn challenge(exchange: &Exchange, scope: Option<&str>, error: Option<
 }
 
 /// The scope that a client has to ask for to do this.
-fn scope_of(name: &RepositoryName, action: Action) -> String {
+fn scope_of(exchange: &Exchange, name: &RepositoryName, action: Action) -> String {
     let actions = match action {
         Action::Pull => "pull",
         // Every client that pushes also asks what is there already.
@@ -25,11 +25,19 @@ fn scope_of(name: &RepositoryName, action: Action) -> String {
         Action::Delete => "delete",
         Action::Admin => "*",
     };
-    format!("repository:{name}:{actions}")
+    match exchange.mount_source() {
+        // A client that asks once for a token must get one that serves the mount.
+        Some(from) => format!("repository:{name}:{actions} repository:{from}:pull"),
+        None => format!("repository:{name}:{actions}"),
+    }
 }
 
 /// Answers what access says when it does not say yes.
-pub(crate) fn refuse(error: AccessError, exchange: &Exchange, about: Option<(&RepositoryName, Action)>) -> Failure {
+pub(crate) fn refuse(
+    error: AccessError,
+    exchange: &Exchange,
+    about: Option<(&RepositoryName, Action)>,
+) -> Failure {
     match error {
         AccessError::Denied(denial) => deny(*denial, exchange, about),
         other => Failure::internal(&other),
@@ -38,7 +46,7 @@ pub(crate) fn refuse(error: AccessError, exchange: &Exchange, about: Option<(&Re
 
 /// Answers a denial.
 pub(crate) fn deny(denial: Denial, exchange: &Exchange, about: Option<(&RepositoryName, Action)>) -> Failure {
-    let scope = about.map(|(name, action)| scope_of(name, action));
+    let scope = about.map(|(name, action)| scope_of(exchange, name, action));
     let scope = scope.as_deref();
     match denial.reason {
         Reason::Unauthenticated => {
@@ -70,6 +78,6 @@ pub(crate) fn with_scope(
     if failure.status() != StatusCode::UNAUTHORIZED {
         return failure;
     }
-    let scope = scope_of(name, action);
+    let scope = scope_of(exchange, name, action);
     failure.rechallenge(&challenge(exchange, Some(&scope), Some("invalid_token")))
 }

@@ -9,9 +9,9 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderNa
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use railhead_access::{Act, Action, Decision, Identity, Outcome};
+use railhead_access::{Act, Action, Decision, Identity, Outcome, Reason};
 use railhead_catalog::{OwnerId, Timestamp};
-use railhead_oci::{ErrorCode, RepositoryName};
+use railhead_oci::{ErrorCode, Query, RepositoryName};
 use railhead_registry::BlobBody;
 
 use crate::access_log::End;
@@ -72,7 +72,8 @@ impl Answer {
 
     /// Adds a header whose value was made of parsed parts. One that cannot stand in a header is a fault of ours.
     pub(crate) fn header(mut self, name: HeaderName, value: impl Into<Bytes>) -> Result<Self, Failure> {
-        let value = HeaderValue::from_maybe_shared(value.into()).map_err(|error| Failure::internal(&error))?;
+        let value =
+            HeaderValue::from_maybe_shared(value.into()).map_err(|error| Failure::internal(&error))?;
         self.headers.insert(name, value);
         Ok(self)
     }
@@ -97,7 +98,10 @@ pub(crate) async fn answer(
 }
 
 /// Answers a request on the control socket, which only the data directory's owner can open.
-pub(crate) async fn control(core: Arc<Core>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+pub(crate) async fn control(
+    core: Arc<Core>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
     let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let peer = Peer { remote: nowhere, local: nowhere, tls: false };
@@ -129,7 +133,9 @@ impl Exchange {
                 v2::manifests::pull(self, &name, &reference, head).await
             }
             Operation::PushManifest { name, reference } => v2::manifests::push(self, name, reference).await,
-            Operation::DeleteManifest { name, reference } => v2::manifests::delete(self, &name, &reference).await,
+            Operation::DeleteManifest { name, reference } => {
+                v2::manifests::delete(self, &name, &reference).await
+            }
             Operation::Tags { name } => v2::lists::tags(self, &name).await,
             Operation::Referrers { name, digest } => v2::lists::referrers(self, &name, &digest).await,
             Operation::Api => {
@@ -163,7 +169,8 @@ impl Exchange {
     /// Where the client believes this server to be.
     pub(crate) fn origin(&self) -> Origin {
         let parts = &self.story.parts;
-        let origin = self.core().settings.hosts.origin(self.story.peer, &parts.headers, parts.uri.authority());
+        let origin =
+            self.core().settings.hosts.origin(self.story.peer, &parts.headers, parts.uri.authority());
         if !origin.known {
             tracing::warn!(
                 told = origin.authority,
@@ -181,7 +188,10 @@ impl Exchange {
             Some(Ok(text)) => Some(text),
             Some(Err(_)) => {
                 let challenge = denial::challenge(self, None, None);
-                return Err(Failure::unauthorized(&challenge, "the Authorization header is not readable text"));
+                return Err(Failure::unauthorized(
+                    &challenge,
+                    "the Authorization header is not readable text",
+                ));
             }
         };
         let identity = match header.and_then(|header| access.remembered(header)) {
@@ -197,7 +207,8 @@ impl Exchange {
 
     /// Makes sure that the client may do this in the repository.
     pub(crate) async fn require(&mut self, name: &RepositoryName, action: Action) -> Result<(), Failure> {
-        let identity = self.identify().await.map_err(|failure| denial::with_scope(failure, self, name, action))?;
+        let identity =
+            self.identify().await.map_err(|failure| denial::with_scope(failure, self, name, action))?;
         let access = &self.story.core.access;
         let decision = match access.remembered_decision(&identity, action, name) {
             Some(decision) => decision,
@@ -212,11 +223,45 @@ impl Exchange {
         }
     }
 
+    /// The repository that a mount is from, when the request asks for one.
+    pub(crate) fn mount_source(&self) -> Option<RepositoryName> {
+        if self.story.kind != Kind::BeginUpload {
+            return None;
+        }
+        let query = Query::new(self.story.parts.uri.query());
+        query.get("mount").ok()??;
+        query.get("from").ok()??.parse().ok()
+    }
+
+    /// Whether the client may pull from the source of a mount.
+    ///
+    /// A bearer token that lacks only the scope is answered with a challenge for both repositories, as the mount
+    /// needs them; every other obstacle makes the mount an upload.
+    pub(crate) async fn may_mount(
+        &mut self,
+        from: &RepositoryName,
+        to: &RepositoryName,
+    ) -> Result<bool, Failure> {
+        let identity = self.identify().await?;
+        match self.story.core.access.decide(&identity, Action::Pull, from).await {
+            Ok(Decision::Allowed) => Ok(true),
+            Ok(Decision::Denied(denial)) if denial.reason == Reason::NeedsScope => {
+                Err(denial::deny(*denial, self, Some((to, Action::Push))))
+            }
+            Ok(Decision::Denied(_)) => Ok(false),
+            Err(error) => Err(denial::refuse(error, self, None)),
+        }
+    }
+
     /// Reads the whole body, up to `limit` bytes.
     pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, Failure> {
         let too_large = || {
-            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid, "the body is larger than allowed")
-                .detail(serde_json::json!({ "limit_bytes": limit }))
+            Failure::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorCode::SizeInvalid,
+                "the body is larger than allowed",
+            )
+            .detail(serde_json::json!({ "limit_bytes": limit }))
         };
         if self.announced().is_some_and(|announced| announced > limit as u64) {
             return Err(too_large());

@@ -72,15 +72,21 @@ impl Failure {
     pub(crate) fn path(error: PathError, pushing: bool) -> Self {
         let code = if pushing { error.push_code() } else { error.code() };
         let status = match code {
-            ErrorCode::NameInvalid | ErrorCode::DigestInvalid | ErrorCode::TagInvalid => StatusCode::BAD_REQUEST,
+            ErrorCode::NameInvalid | ErrorCode::DigestInvalid | ErrorCode::TagInvalid => {
+                StatusCode::BAD_REQUEST
+            }
             _ => StatusCode::NOT_FOUND,
         };
         Self::new(status, code, error.to_string())
     }
 
     pub(crate) fn method(allowed: &'static str) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, "this path does not take this method")
-            .header(ALLOW, allowed)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorCode::Unsupported,
+            "this path does not take this method",
+        )
+        .header(ALLOW, allowed)
     }
 
     pub(crate) fn bad_request(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -88,7 +94,8 @@ impl Failure {
     }
 
     pub(crate) fn unauthorized(challenge: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message).header(WWW_AUTHENTICATE, challenge)
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+            .header(WWW_AUTHENTICATE, challenge)
     }
 
     pub(crate) fn too_many(retry_after_seconds: u64, message: impl Into<String>) -> Self {
@@ -188,8 +195,10 @@ impl From<RegistryError> for Failure {
             }
             E::DigestMismatch { expected, found } => Self::bad_request(ErrorCode::DigestInvalid, text)
                 .detail(json!({ "expected": expected, "found": found })),
-            E::LayerTooLarge { limit } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid, text)
-                .detail(json!({ "reason": "layer limit", "limit_bytes": limit })),
+            E::LayerTooLarge { limit } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid, text)
+                    .detail(json!({ "reason": "layer limit", "limit_bytes": limit }))
+            }
             E::Quota(exceeded) => Self::new(StatusCode::FORBIDDEN, ErrorCode::Denied, text).detail(json!({
                 "reason": "quota",
                 "limit_bytes": exceeded.limit,

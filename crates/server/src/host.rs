@@ -135,9 +135,10 @@ impl Hosts {
             return false;
         }
         let host = asked.host();
-        let listed = self.names.iter().any(|name| {
-            name.eq_ignore_ascii_case(asked.as_str()) || name.eq_ignore_ascii_case(host)
-        });
+        let listed = self
+            .names
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(asked.as_str()) || name.eq_ignore_ascii_case(host));
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         listed
             || host.eq_ignore_ascii_case("localhost")
@@ -161,7 +162,10 @@ mod tests {
     }
 
     fn hosts() -> Hosts {
-        Hosts { names: vec!["forge.test".into(), "alt.test:8443".into()], trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()] }
+        Hosts {
+            names: vec!["forge.test".into(), "alt.test:8443".into()],
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        }
     }
 
     #[track_caller]
@@ -193,13 +197,21 @@ mod tests {
 
     #[test]
     fn forwarded_headers_count_from_trusted_proxies_only() {
-        let pairs = [("host", "forge.test"), ("x-forwarded-proto", "https"), ("x-forwarded-for", "203.0.113.9, 10.1.1.1")];
+        let pairs = [
+            ("host", "forge.test"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "203.0.113.9, 10.1.1.1"),
+        ];
         check(peer("10.2.3.4:1", false), &pairs, "https://forge.test");
         check(peer("11.2.3.4:1", false), &pairs, "http://forge.test");
         let client = |remote: &str| hosts().client(peer(remote, false), &headers(&pairs)).to_string();
         assert_eq!(client("10.2.3.4:1"), "203.0.113.9");
         assert_eq!(client("11.2.3.4:1"), "11.2.3.4");
-        check(peer("10.2.3.4:1", false), &[("host", "pod"), ("x-forwarded-host", "forge.test")], "http://forge.test");
+        check(
+            peer("10.2.3.4:1", false),
+            &[("host", "pod"), ("x-forwarded-host", "forge.test")],
+            "http://forge.test",
+        );
     }
 
     #[test]

@@ -108,14 +108,19 @@ async fn flush(core: Arc<Core>) {
 
 async fn flush_once(core: &Core) {
     if let Err(error) = core.access.flush().await {
-        tracing::warn!(error = failure::chain(&error), "the audit and the last use of tokens could not be written yet");
+        tracing::warn!(
+            error = failure::chain(&error),
+            "the audit and the last use of tokens could not be written yet"
+        );
     }
 }
 
 async fn expire(core: Arc<Core>) {
     loop {
         tokio::time::sleep(EXPIRE_EVERY).await;
-        match railhead_upkeep::expire_uploads(&core.registry, core.settings.upload_life, Timestamp::now()).await {
+        match railhead_upkeep::expire_uploads(&core.registry, core.settings.upload_life, Timestamp::now())
+            .await
+        {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody went on with were ended"),
             Err(error) => tracing::warn!(error = failure::chain(&error), "stale uploads could not be ended"),
@@ -134,7 +139,10 @@ async fn sweep(core: Arc<Core>, started: SystemTime) {
             "what the last run left behind when it was killed is removed"
         ),
         Err(error) => {
-            tracing::warn!(error = failure::chain(&error), "what the last run left behind could not be removed");
+            tracing::warn!(
+                error = failure::chain(&error),
+                "what the last run left behind could not be removed"
+            );
         }
     }
 }

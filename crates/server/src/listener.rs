@@ -41,7 +41,12 @@ pub(crate) struct Doors {
 }
 
 /// Serves until `stop` says so, and then at most `limit` longer. Gives the number of connections that were cut.
-pub(crate) async fn serve(core: Arc<Core>, doors: Doors, mut stop: watch::Receiver<bool>, limit: Duration) -> usize {
+pub(crate) async fn serve(
+    core: Arc<Core>,
+    doors: Doors,
+    mut stop: watch::Receiver<bool>,
+    limit: Duration,
+) -> usize {
     let mut accepting = JoinSet::new();
     for (listener, tls) in doors.tcp {
         accepting.spawn(accept_tcp(core.clone(), listener, tls, stop.clone()));
@@ -91,7 +96,11 @@ async fn accept_tcp(
     }
 }
 
-async fn accept_control(core: Arc<Core>, listener: UnixListener, mut stop: watch::Receiver<bool>) -> JoinSet<()> {
+async fn accept_control(
+    core: Arc<Core>,
+    listener: UnixListener,
+    mut stop: watch::Receiver<bool>,
+) -> JoinSet<()> {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

@@ -133,7 +133,9 @@ impl Operation {
             V2Path::Uploads { .. } => return Err(Failure::method("POST")),
             V2Path::Upload { name, id } => return Self::upload(method, name, &id),
             V2Path::Manifest { name, reference } if get => Self::PullManifest { name, reference, head },
-            V2Path::Manifest { name, reference } if *method == Method::PUT => Self::PushManifest { name, reference },
+            V2Path::Manifest { name, reference } if *method == Method::PUT => {
+                Self::PushManifest { name, reference }
+            }
             V2Path::Manifest { name, reference } if *method == Method::DELETE => {
                 Self::DeleteManifest { name, reference }
             }
@@ -147,7 +149,11 @@ impl Operation {
 
     fn upload(method: &Method, name: RepositoryName, id: &str) -> Result<Self, Failure> {
         let id: UploadId = id.parse().map_err(|_| {
-            Failure::new(http::StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown, "this is not the id of an upload")
+            Failure::new(
+                http::StatusCode::NOT_FOUND,
+                ErrorCode::BlobUploadUnknown,
+                "this is not the id of an upload",
+            )
         })?;
         Ok(match *method {
             Method::GET | Method::HEAD => Self::UploadStatus { name, id },
@@ -211,7 +217,9 @@ mod tests {
 
     #[track_caller]
     fn kind(method: Method, path: &str) -> Result<&'static str, u16> {
-        Operation::read(&method, path).map(|read| read.kind().name()).map_err(|failure| failure.status().as_u16())
+        Operation::read(&method, path)
+            .map(|read| read.kind().name())
+            .map_err(|failure| failure.status().as_u16())
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use railhead_access::Identity;
 use railhead_oci::ErrorCode;
 
@@ -46,7 +46,11 @@ pub(crate) async fn ready(exchange: &mut Exchange) -> Result<Answer, Failure> {
         Ok(()) => Ok(Answer::text("ready\n")),
         Err(error) => {
             tracing::error!(error = crate::failure::chain(&error), "the catalog does not answer");
-            Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unknown, "the catalog does not answer"))
+            Err(Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unknown,
+                "the catalog does not answer",
+            ))
         }
     }
 }
@@ -55,7 +59,9 @@ pub(crate) async fn ready(exchange: &mut Exchange) -> Result<Answer, Failure> {
 pub(crate) async fn metrics(exchange: &mut Exchange) -> Result<Answer, Failure> {
     if !exchange.story.client.is_loopback() && !is_admin(&*exchange.identify().await?) {
         let challenge = denial::challenge(exchange, None, None);
-        return Err(Failure::unauthorized(&challenge, "metrics need an administrator's token").note("challenge"));
+        return Err(
+            Failure::unauthorized(&challenge, "metrics need an administrator's token").note("challenge")
+        );
     }
     let mut answer = Answer::text(exchange.core().metrics.text());
     let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::header::USER_AGENT;
+use http::request::Parts;
 use railhead_access::Identity;
 
 use crate::access_log::{End, Line};

@@ -109,7 +109,8 @@ impl Certificates {
             std::fs::create_dir_all(directory)
                 .map_err(|source| TlsError::Write { path: directory.to_owned(), source })?;
             for (path, text) in [(&key, made.signing_key.serialize_pem()), (&certificate, made.cert.pem())] {
-                write_private(path, &text).map_err(|source| TlsError::Write { path: path.clone(), source })?;
+                write_private(path, &text)
+                    .map_err(|source| TlsError::Write { path: path.clone(), source })?;
             }
         }
         Self::load(&certificate, &key)

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use http::HeaderValue;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, LINK};
-use http::HeaderValue;
 use railhead_catalog::RepositoryFilter;
 use railhead_oci::{Digest, ListQuery, Query, RepositoryName, media, next_link, percent_encode};
 use railhead_registry::ReferrerPage;
@@ -66,9 +66,8 @@ pub(crate) async fn repositories(exchange: &mut Exchange) -> Result<Answer, Fail
         more = page.more;
         for repository in page.repositories {
             after = Some(repository.name.as_str().to_owned());
-            let decided = core.access.decide(&identity, railhead_access::Action::Pull, &repository.name).await;
-            let allowed = decided.is_ok_and(|decision| decision.is_allowed());
-            if allowed {
+            let seen = core.access.may_see(&identity, &repository.name).await;
+            if seen.map_err(|error| denial::refuse(error, exchange, None))? {
                 if names.len() == limit as usize {
                     more = true;
                     break;
@@ -96,8 +95,7 @@ pub(crate) async fn referrers(
     let filter = query.get_literal("artifactType")?.filter(|filter| !filter.is_empty()).map(Cow::into_owned);
     let after = parameter(exchange, "last")?.map(|text| super::digest_parameter(&text)).transpose()?;
     let core = exchange.core().clone();
-    let page =
-        core.registry.referrers(name, digest, filter.as_deref(), after.as_ref(), REFERRERS).await?;
+    let page = core.registry.referrers(name, digest, filter.as_deref(), after.as_ref(), REFERRERS).await?;
     let last = page.referrers.last().map(|referrer| referrer.digest).filter(|_| page.more);
     let mut answer = Answer::json(StatusCode::OK, index(page).to_string());
     answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::OCI_INDEX));

@@ -3,7 +3,9 @@
 //! A manifest is served as it was pushed, whatever the client says it accepts: converting it would change its digest.
 
 use bytes::Bytes;
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
+};
 use http::{HeaderValue, StatusCode};
 use railhead_oci::{ErrorCode, Reference, RepositoryName, Tag};
 use railhead_registry::{Manifest, PutManifest, Stored};
@@ -114,9 +116,11 @@ fn tag_parameters(exchange: &Exchange, reference: &Reference) -> Result<Vec<Tag>
             "tags as parameters go with a push by digest",
         ));
     }
-    let read = |text: &String| text.parse().map_err(|error: railhead_oci::TagError| {
-        Failure::bad_request(ErrorCode::TagInvalid, error.to_string())
-    });
+    let read = |text: &String| {
+        text.parse().map_err(|error: railhead_oci::TagError| {
+            Failure::bad_request(ErrorCode::TagInvalid, error.to_string())
+        })
+    };
     tags.iter().map(read).collect()
 }
 

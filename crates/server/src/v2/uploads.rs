@@ -5,7 +5,6 @@
 use http::header::{CONTENT_RANGE, HeaderName, LOCATION, RANGE};
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
-use railhead_access::Action;
 use railhead_catalog::UploadId;
 use railhead_oci::{Algorithm, ContentRange, Digest, DigestError, ErrorCode, RepositoryName};
 use railhead_registry::UploadSession;
@@ -60,7 +59,7 @@ async fn mount(
     digest: &Digest,
 ) -> Result<bool, Failure> {
     let Ok(from) = from.parse::<RepositoryName>() else { return Ok(false) };
-    if exchange.require(&from, Action::Pull).await.is_err() {
+    if !exchange.may_mount(&from, name).await? {
         return Ok(false);
     }
     let (core, now) = (exchange.core().clone(), exchange.now);
@@ -97,7 +96,10 @@ pub(crate) async fn finish(
     id: UploadId,
 ) -> Result<Answer, Failure> {
     let Some(digest) = parameter(exchange, "digest")? else {
-        return Err(Failure::bad_request(ErrorCode::DigestInvalid, "the upload is closed with ?digest=<digest>"));
+        return Err(Failure::bad_request(
+            ErrorCode::DigestInvalid,
+            "the upload is closed with ?digest=<digest>",
+        ));
     };
     let digest = digest_parameter(&digest)?;
     exchange.story.digest = Some(digest.to_string().into());

@@ -53,9 +53,12 @@ async fn the_base_is_401_so_that_a_login_with_a_wrong_password_fails() {
 async fn the_token_endpoint_answers_get_and_post_with_json_and_both_names_of_the_token() {
     let registry = TestRegistry::start().await;
     let secret = registry.user("alice").await;
-    let got = registry.ask(Method::GET, "/token?service=railhead").basic("alice", &secret).send().await.is(200);
-    let form = format!("grant_type=password&service=railhead&client_id=containerd&username=alice&password={secret}");
-    let ask = registry.ask(Method::POST, "/token").header("content-type", "application/x-www-form-urlencoded");
+    let got =
+        registry.ask(Method::GET, "/token?service=railhead").basic("alice", &secret).send().await.is(200);
+    let form =
+        format!("grant_type=password&service=railhead&client_id=containerd&username=alice&password={secret}");
+    let ask =
+        registry.ask(Method::POST, "/token").header("content-type", "application/x-www-form-urlencoded");
     let posted = ask.body(form).send().await.is(200);
     for reply in [got, posted] {
         assert_eq!(reply.header("content-type"), "application/json");
@@ -64,7 +67,11 @@ async fn the_token_endpoint_answers_get_and_post_with_json_and_both_names_of_the
         assert!(body["expires_in"].as_u64().unwrap() >= 60);
         let _ = registry.get(body["token"].as_str().unwrap(), "/v2/").await.is(200);
     }
-    let refused = registry.ask(Method::POST, "/token").body("grant_type=password&username=alice&password=no").send().await;
+    let refused = registry
+        .ask(Method::POST, "/token")
+        .body("grant_type=password&username=alice&password=no")
+        .send()
+        .await;
     assert_eq!(refused.header("content-type"), "application/json");
     let _ = refused.is(401);
 }
@@ -77,13 +84,17 @@ async fn scopes_may_be_repeated_and_joined_by_spaces() {
     let path = "/token?scope=repository:alice/a:pull,push&scope=repository:alice/b:pull%20repository:alice/c:pull&scope=registry:x:y&scope=nonsense";
     let token = registry.ask(Method::GET, path).basic("alice", &secret).send().await.is(200).json();
     let token = token["token"].as_str().unwrap();
-    let begin = |name: &str| registry.ask(Method::POST, format!("/v2/alice/{name}/blobs/uploads/")).bearer(token);
+    let begin =
+        |name: &str| registry.ask(Method::POST, format!("/v2/alice/{name}/blobs/uploads/")).bearer(token);
     let _ = begin("a").send().await.is(202);
     let refused = begin("b").send().await.is(401);
     assert_eq!(challenge(&refused).parameter("scope"), Some("repository:alice/b:pull,push"));
     assert_eq!(challenge(&refused).parameter("error"), Some("insufficient_scope"));
     for name in ["b", "c"] {
-        assert_eq!(registry.get(token, format!("/v2/alice/{name}/tags/list")).await.is(404).code(), "NAME_UNKNOWN");
+        assert_eq!(
+            registry.get(token, format!("/v2/alice/{name}/tags/list")).await.is(404).code(),
+            "NAME_UNKNOWN"
+        );
     }
 }
 
@@ -122,12 +133,19 @@ async fn a_denial_explains_itself() {
     let pull_only = registry.token("alice", &["pull"]).await;
     registry.push_image(&alice, "team/app", "v1", &image(1, 100, json!({}))).await;
 
-    let uploads = |token: &str, name: &str| registry.ask(Method::POST, format!("/v2/{name}/blobs/uploads/")).bearer(token);
-    for (token, name, reason) in
-        [(&reader, "team/app", "role"), (&pull_only, "team/app", "token-scope"), (&alice, "nobody/app", "owner")]
-    {
+    let uploads = |token: &str, name: &str| {
+        registry.ask(Method::POST, format!("/v2/{name}/blobs/uploads/")).bearer(token)
+    };
+    for (token, name, reason) in [
+        (&reader, "team/app", "role"),
+        (&pull_only, "team/app", "token-scope"),
+        (&alice, "nobody/app", "owner"),
+    ] {
         let reply = uploads(token, name).send().await.is(403);
-        assert_eq!((reply.code().as_str(), &reply.json()["errors"][0]["detail"]["reason"]), ("DENIED", &json!(reason)));
+        assert_eq!(
+            (reply.code().as_str(), &reply.json()["errors"][0]["detail"]["reason"]),
+            ("DENIED", &json!(reason))
+        );
     }
 }
 
@@ -148,14 +166,17 @@ async fn a_private_repository_looks_like_a_missing_one() {
         ]
     };
     for (private, missing) in paths("secret").into_iter().zip(paths("absent")) {
-        let (private, missing) = (registry.get(&mallory, private).await, registry.get(&mallory, missing).await);
+        let (private, missing) =
+            (registry.get(&mallory, private).await, registry.get(&mallory, missing).await);
         assert_eq!(private.status, 404);
         assert_eq!((private.status, &private.body), (missing.status, &missing.body));
     }
     let [private, ..] = paths("secret");
     let [missing, ..] = paths("absent");
-    let (private, missing) =
-        (registry.ask(Method::GET, private).send().await.is(401), registry.ask(Method::GET, missing).send().await.is(401));
+    let (private, missing) = (
+        registry.ask(Method::GET, private).send().await.is(401),
+        registry.ask(Method::GET, missing).send().await.is(401),
+    );
     assert_eq!(private.body, missing.body);
 }
 
@@ -187,7 +208,8 @@ async fn anonymous_clients_pull_what_is_public_and_nothing_else() {
     let _ = anonymous().send().await.is(401);
     registry.publish("alice/open").await;
     let _ = anonymous().send().await.is(200);
-    let token = registry.ask(Method::GET, "/token?scope=repository:alice/open:pull,push").send().await.is(200).json();
+    let token =
+        registry.ask(Method::GET, "/token?scope=repository:alice/open:pull,push").send().await.is(200).json();
     let token = token["token"].as_str().unwrap();
     let _ = registry.get(token, "/v2/alice/open/manifests/v1").await.is(200);
     let refused = registry.ask(Method::POST, "/v2/alice/open/blobs/uploads/").bearer(token).send().await;

@@ -19,7 +19,8 @@ async fn a_patch_without_range_is_a_stream_and_is_answered_202_with_a_cumulative
     let status = registry.get(&alice, &location).await.is(204);
     assert_eq!((status.header("range"), status.header("location")), ("0-69999", &*location));
     let digest = Digest::sha256(&bytes);
-    let put = registry.ask(Method::PUT, format!("{location}?digest={digest}")).bearer(&alice).send().await.is(201);
+    let put =
+        registry.ask(Method::PUT, format!("{location}?digest={digest}")).bearer(&alice).send().await.is(201);
     assert_eq!(put.header("location"), format!("/v2/alice/a/blobs/{digest}"));
     assert_eq!(registry.get(&alice, put.header("location")).await.is(200).body, bytes);
 }
@@ -52,7 +53,8 @@ async fn a_range_is_read_with_and_without_its_unit_and_out_of_order_is_416_with_
 async fn every_way_to_push_a_blob_works_with_every_algorithm() {
     let registry = TestRegistry::start().await;
     let alice = registry.user("alice").await;
-    for (seed, bytes) in [Bytes::new(), random_bytes(5, 1), random_bytes(6, 300_000)].into_iter().enumerate() {
+    for (seed, bytes) in [Bytes::new(), random_bytes(5, 1), random_bytes(6, 300_000)].into_iter().enumerate()
+    {
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let digest = Digest::of(algorithm, &bytes);
             let name = format!("alice/r{seed}");
@@ -62,7 +64,8 @@ async fn every_way_to_push_a_blob_works_with_every_algorithm() {
             let location = registry.begin(&alice, &name).await;
             let put = ask(Method::PUT, format!("{location}?digest={digest}"));
             let _ = put.body(bytes.clone()).send().await.is(201);
-            let started = ask(Method::POST, format!("/v2/{name}/blobs/uploads?digest-algorithm={}", algorithm.name()));
+            let started =
+                ask(Method::POST, format!("/v2/{name}/blobs/uploads?digest-algorithm={}", algorithm.name()));
             let started = started.send().await.is(202);
             let location = started.header("location").to_owned();
             let _ = ask(Method::PATCH, location.clone()).body(bytes.clone()).send().await.is(202);
@@ -166,13 +169,32 @@ async fn a_cancelled_upload_is_gone_with_its_bytes() {
     assert!(std::fs::read_dir(registry.data().join("uploads")).unwrap().next().is_none());
 }
 
+/// A client that asks for a token once must get one that serves the mount.
+#[tokio::test]
+async fn the_challenge_of_a_mount_names_both_repositories() {
+    let registry = TestRegistry::start().await;
+    let path = format!("/v2/alice/b/blobs/uploads/?mount={}&from=alice/a", Digest::sha256(b"x"));
+    let challenged = registry.ask(Method::POST, path).send().await.is(401);
+    let scope = "scope=\"repository:alice/b:pull,push repository:alice/a:pull\"";
+    assert!(
+        challenged.header("www-authenticate").contains(scope),
+        "{}",
+        challenged.header("www-authenticate")
+    );
+}
+
 #[tokio::test]
 async fn a_wrong_digest_is_refused_and_nothing_is_stored() {
     let registry = TestRegistry::start().await;
     let alice = registry.user("alice").await;
     let location = registry.begin(&alice, "alice/a").await;
     let wrong = Digest::sha256(b"other");
-    let refused = registry.ask(Method::PUT, format!("{location}?digest={wrong}")).bearer(&alice).body("bytes").send().await;
+    let refused = registry
+        .ask(Method::PUT, format!("{location}?digest={wrong}"))
+        .bearer(&alice)
+        .body("bytes")
+        .send()
+        .await;
     assert_eq!(refused.is(400).code(), "DIGEST_INVALID");
     let _ = registry.head(&alice, format!("/v2/alice/a/blobs/{wrong}")).await.is(404);
     assert!(std::fs::read_dir(registry.data().join("uploads")).unwrap().next().is_none());
@@ -197,14 +219,18 @@ async fn a_quota_is_reserved_while_an_upload_runs_and_given_back_when_it_ends_ba
     let registry = TestRegistry::with().quota(1_000_000).layer_limit(700_000).start().await;
     let alice = registry.user("alice").await;
     let too_large = registry.begin(&alice, "alice/a").await;
-    let refused = registry.ask(Method::PATCH, &too_large).bearer(&alice).body(vec![1; 700_001]).send().await.is(413);
+    let refused =
+        registry.ask(Method::PATCH, &too_large).bearer(&alice).body(vec![1; 700_001]).send().await.is(413);
     assert_eq!(refused.code(), "SIZE_INVALID");
     let first = registry.begin(&alice, "alice/a").await;
     let _ = registry.ask(Method::PATCH, &first).bearer(&alice).body(vec![1; 600_000]).send().await.is(202);
     let second = registry.begin(&alice, "alice/a").await;
     let patch = || registry.ask(Method::PATCH, &second).bearer(&alice).body(vec![2; 500_000]);
     let refused = patch().send().await.is(403);
-    assert_eq!((refused.code().as_str(), &refused.json()["errors"][0]["detail"]["reason"]), ("DENIED", &json!("quota")));
+    assert_eq!(
+        (refused.code().as_str(), &refused.json()["errors"][0]["detail"]["reason"]),
+        ("DENIED", &json!("quota"))
+    );
     let _ = registry.ask(Method::DELETE, &first).bearer(&alice).send().await.is(204);
     let _ = patch().send().await.is(202);
 }
@@ -217,7 +243,10 @@ async fn a_push_of_an_image_is_pulled_back_byte_by_byte() {
     let digest = registry.push_image(&alice, "alice/app", "v1", &image).await;
     assert_eq!(digest, image.digest());
     let got = registry.get(&alice, "/v2/alice/app/manifests/v1").await.is(200);
-    assert_eq!((got.body, got.headers["content-type"].to_str().unwrap()), (image.manifest.clone(), image.media_type));
+    assert_eq!(
+        (got.body, got.headers["content-type"].to_str().unwrap()),
+        (image.manifest.clone(), image.media_type)
+    );
     for blob in image.blobs() {
         let path = format!("/v2/alice/app/blobs/{}", Digest::sha256(blob));
         assert_eq!(registry.get(&alice, path).await.is(200).body, blob);
