@@ -106,7 +106,9 @@ impl Registry {
     ) -> Result<bool> {
         let source = match self.blob(from, digest).await {
             Ok(_) => self.repository(from).await?,
-            Err(Error::BlobUnknown(_) | Error::BlobDamaged(_) | Error::RepositoryUnknown) => return Ok(false),
+            Err(Error::BlobUnknown(_) | Error::BlobDamaged(_) | Error::RepositoryUnknown) => {
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         let target = self.ensure_repository(to, now).await?;

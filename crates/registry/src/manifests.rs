@@ -55,7 +55,11 @@ pub struct Stored {
 
 impl Registry {
     /// The manifest that a reference names.
-    pub async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<Arc<Manifest>> {
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Arc<Manifest>> {
         if let Some(manifest) = self.remembered_manifest(repository, reference) {
             return Ok(manifest);
         }
@@ -95,8 +99,7 @@ impl Registry {
         let name = put.repository;
         let repository = self.ensure_repository(&name, now).await?;
         let frozen = tags.iter().filter(|tag| (self.0.settings.frozen)(&name, tag)).cloned().collect();
-        let annotations = (!facts.annotations.is_empty())
-            .then(|| facts.annotations_json());
+        let annotations = (!facts.annotations.is_empty()).then(|| facts.annotations_json());
         let new = NewManifest {
             repository: repository.id,
             digest,
@@ -131,7 +134,9 @@ impl Registry {
     ) -> Result<()> {
         let repository = self.repository(name).await?;
         let deleted = match self.0.catalog.delete_manifest(repository.id, digest, account, now).await {
-            Err(railhead_catalog::Error::NotFound(_)) => return Err(Error::ManifestUnknown(digest.to_string())),
+            Err(railhead_catalog::Error::NotFound(_)) => {
+                return Err(Error::ManifestUnknown(digest.to_string()));
+            }
             other => other?,
         };
         self.0.remembered.changed(name);

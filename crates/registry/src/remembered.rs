@@ -77,7 +77,13 @@ impl Remembered {
         Self {
             allowed,
             epochs: std::array::from_fn(|_| AtomicU64::new(0)),
-            manifests: Cache::with(most, manifest_bytes, ManifestWeight, hasher.clone(), DefaultLifecycle::default()),
+            manifests: Cache::with(
+                most,
+                manifest_bytes,
+                ManifestWeight,
+                hasher.clone(),
+                DefaultLifecycle::default(),
+            ),
             blobs: Cache::new(BLOBS_MAX),
             repositories: Cache::new(REPOSITORIES_MAX),
             hasher,
@@ -102,7 +108,11 @@ impl Remembered {
         self.epochs[self.group(repository)].fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Option<Arc<Manifest>> {
+    pub(crate) fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Option<Arc<Manifest>> {
         self.manifests.get(&Pair(repository, reference))
     }
 
@@ -124,7 +134,13 @@ impl Remembered {
         self.blobs.get(&Pair(repository, digest))
     }
 
-    pub(crate) fn keep_blob(&self, epoch: Epoch, repository: &RepositoryName, digest: &Digest, place: BlobPlace) {
+    pub(crate) fn keep_blob(
+        &self,
+        epoch: Epoch,
+        repository: &RepositoryName,
+        digest: &Digest,
+        place: BlobPlace,
+    ) {
         if self.allowed && self.is_now(epoch) {
             self.blobs.insert((repository.clone(), *digest), place);
             if !self.is_now(epoch) {

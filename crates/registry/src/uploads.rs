@@ -128,7 +128,8 @@ impl Registry {
                 Ok(UploadStatus { id, offset })
             }
             Err(Error::UploadBusy) => {
-                let upload = self.0.catalog.upload(id).await?.filter(|upload| upload.repository_name == *name);
+                let upload =
+                    self.0.catalog.upload(id).await?.filter(|upload| upload.repository_name == *name);
                 upload.map(|upload| UploadStatus { id, offset: upload.offset }).ok_or(Error::UploadUnknown)
             }
             Err(error) => Err(error),
@@ -193,7 +194,8 @@ impl Registry {
         let staged = self.0.store.staged_len(&stage, &state).await?.ok_or(Error::UploadUnknown)?;
         let saved = upload.offset;
         let known = Hasher::restore(upload.algorithm, &upload.hash_state).filter(|_| staged >= saved);
-        let (mut hasher, from) = known.map_or_else(|| (Hasher::new(upload.algorithm), 0), |known| (known, saved));
+        let (mut hasher, from) =
+            known.map_or_else(|| (Hasher::new(upload.algorithm), 0), |known| (known, saved));
         self.hash_staged(&stage, &state, from..staged, &mut hasher).await?;
         upload.offset = staged;
         let limits = self.limits(upload.owner).await?;
@@ -262,7 +264,9 @@ impl UploadSession {
 
     /// Ends the writing for now. Gives the bytes received.
     pub async fn pause(mut self, now: Timestamp) -> Result<u64> {
-        let (Some(open), Some(slot)) = (self.open.take(), self.slot.take()) else { return Err(Error::UploadUnknown) };
+        let (Some(open), Some(slot)) = (self.open.take(), self.slot.take()) else {
+            return Err(Error::UploadUnknown);
+        };
         park(&self.registry, open, slot, now).await
     }
 

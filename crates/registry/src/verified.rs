@@ -35,7 +35,12 @@ impl std::fmt::Debug for VerifiedReader {
 }
 
 impl VerifiedReader {
-    pub(crate) fn new(registry: Registry, repository: RepositoryName, expected: Digest, reader: Reader) -> Self {
+    pub(crate) fn new(
+        registry: Registry,
+        repository: RepositoryName,
+        expected: Digest,
+        reader: Reader,
+    ) -> Self {
         let total = reader.remaining();
         let hasher = Some(Hasher::new(expected.algorithm()));
         Self { registry, repository, expected, reader, hasher, held: None, total, report: None }

@@ -71,7 +71,8 @@ pub fn image(seed: u64, layer_bytes: usize, extra: Value) -> Image {
 
 /// An index of these manifests.
 pub fn index_of(children: &[(&str, &Bytes)]) -> Bytes {
-    let manifests: Vec<Value> = children.iter().map(|(media_type, bytes)| descriptor(media_type, bytes)).collect();
+    let manifests: Vec<Value> =
+        children.iter().map(|(media_type, bytes)| descriptor(media_type, bytes)).collect();
     json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",

@@ -87,7 +87,16 @@ impl Builder {
         let running = tokio::spawn(async move {
             server.run(listeners, stopped).await.expect("the server runs");
         });
-        TestRegistry { address, access, registry, directory, log_file, stop, running: Some(running), writer: Some(writer) }
+        TestRegistry {
+            address,
+            access,
+            registry,
+            directory,
+            log_file,
+            stop,
+            running: Some(running),
+            writer: Some(writer),
+        }
     }
 }
 
@@ -226,7 +235,8 @@ impl TestRegistry {
         for blob in image.blobs() {
             self.push_blob(token, repository, blob).await;
         }
-        let reply = self.put_manifest(token, repository, tag, image.media_type, &image.manifest).await.is(201);
+        let reply =
+            self.put_manifest(token, repository, tag, image.media_type, &image.manifest).await.is(201);
         reply.digest()
     }
 }
