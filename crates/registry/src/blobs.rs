@@ -126,7 +126,9 @@ impl Registry {
         self.0.remembered.forget_blob(name, digest);
         match unlinked {
             Unlinked::NotFound => Err(Error::BlobUnknown(*digest)),
-            Unlinked::InUse(manifest) => Err(Error::BlobInUse { blob: *digest, manifest }),
+            Unlinked::InUse(manifest) => {
+                Err(Error::BlobInUse { blob: Box::new(*digest), manifest: Box::new(manifest) })
+            }
             Unlinked::Removed { free } => {
                 self.remove_object(free.as_deref()).await;
                 Ok(())

@@ -25,9 +25,9 @@ pub enum Error {
     #[error("blob {blob} is in use by manifest {manifest}; delete the manifest first")]
     BlobInUse {
         /// The blob.
-        blob: Digest,
+        blob: Box<Digest>,
         /// One manifest that refers to it.
-        manifest: Digest,
+        manifest: Box<Digest>,
     },
     /// The repository has no such manifest or tag.
     #[error("the repository has no manifest {0}")]
@@ -70,9 +70,9 @@ pub enum Error {
     #[error("the content has digest {found}, not {expected}")]
     DigestMismatch {
         /// What the client said.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What the bytes are.
-        found: Digest,
+        found: Box<Digest>,
     },
     /// The blob is larger than the owner's limit.
     #[error("a blob of more than {limit} bytes is over the owner's limit for one layer")]

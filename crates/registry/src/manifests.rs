@@ -170,7 +170,7 @@ fn named(put: &PutManifest) -> Result<(Digest, Vec<Tag>)> {
         Reference::Digest(expected) => {
             let found = Digest::of(expected.algorithm(), &put.bytes);
             if found != *expected {
-                return Err(Error::DigestMismatch { expected: *expected, found });
+                return Err(Error::DigestMismatch { expected: Box::new(*expected), found: Box::new(found) });
             }
             found
         }

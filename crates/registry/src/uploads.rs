@@ -190,13 +190,13 @@ impl Registry {
     /// Reads an upload from the catalog, and agrees with the store on how far it is.
     async fn recover(&self, id: UploadId) -> Result<Parked> {
         let mut upload = self.0.catalog.upload(id).await?.ok_or(Error::UploadUnknown)?;
-        let (stage, state) = (stage_id(id)?, StageState(upload.store_state.clone()));
-        let staged = self.0.store.staged_len(&stage, &state).await?.ok_or(Error::UploadUnknown)?;
+        let (object, state) = (stage_id(id)?, StageState(upload.store_state.clone()));
+        let staged = self.0.store.staged_len(&object, &state).await?.ok_or(Error::UploadUnknown)?;
         let saved = upload.offset;
         let known = Hasher::restore(upload.algorithm, &upload.hash_state).filter(|_| staged >= saved);
         let (mut hasher, from) =
             known.map_or_else(|| (Hasher::new(upload.algorithm), 0), |known| (known, saved));
-        self.hash_staged(&stage, &state, from..staged, &mut hasher).await?;
+        self.hash_staged(&object, &state, from..staged, &mut hasher).await?;
         upload.offset = staged;
         let limits = self.limits(upload.owner).await?;
         Ok(Parked { upload, hasher, saved, limits })
@@ -204,7 +204,7 @@ impl Registry {
 
     async fn hash_staged(
         &self,
-        stage: &StageId,
+        object: &StageId,
         state: &StageState,
         range: std::ops::Range<u64>,
         hasher: &mut Hasher,
@@ -212,7 +212,7 @@ impl Registry {
         if range.is_empty() {
             return Ok(());
         }
-        let mut reader = self.0.store.read_staged(stage, state, range).await?;
+        let mut reader = self.0.store.read_staged(object, state, range).await?;
         while let Some(piece) = reader.next().await.transpose()? {
             hasher.update(&piece);
         }
@@ -220,8 +220,8 @@ impl Registry {
     }
 
     async fn discard(&self, id: UploadId, state: &StageState) {
-        let Ok(stage) = stage_id(id) else { return };
-        if let Err(error) = self.0.store.discard(&stage, state).await {
+        let Ok(object) = stage_id(id) else { return };
+        if let Err(error) = self.0.store.discard(&object, state).await {
             tracing::warn!(upload = %id, %error, "a staged object that is no longer needed could not be removed");
         }
     }
@@ -302,13 +302,12 @@ impl UploadSession {
         open.check(&registry, expected).await?;
         let upload = &open.parked.upload;
         let (id, size, name) = (upload.id, upload.offset, upload.repository_name.clone());
-        let stage = stage_id(id)?;
-        let key = match open.writer.take() {
-            Some(writer) => writer.commit(expected).await?,
-            None => {
-                let state = StageState(upload.store_state.clone());
-                registry.0.store.commit(&stage, &state, expected, size).await?
-            }
+        let object = stage_id(id)?;
+        let key = if let Some(writer) = open.writer.take() {
+            writer.commit(expected).await?
+        } else {
+            let state = StageState(upload.store_state.clone());
+            registry.0.store.commit(&object, &state, expected, size).await?
         };
         let new = NewBlob {
             repository: upload.repository,
@@ -360,10 +359,10 @@ impl Open {
             reserve(registry, &mut self.parked, total.next_multiple_of(RESERVE_STEP)).await?;
         }
         if self.writer.is_none() {
-            let (stage, state) =
+            let (object, state) =
                 (stage_id(self.parked.upload.id)?, StageState(self.parked.upload.store_state.clone()));
             self.base = (self.parked.hasher.clone(), self.parked.upload.offset);
-            self.writer = Some(registry.0.store.open(&stage, &state, self.parked.upload.offset).await?);
+            self.writer = Some(registry.0.store.open(&object, &state, self.parked.upload.offset).await?);
         }
         if let Some(writer) = &mut self.writer {
             self.parked.hasher.update(&bytes);
@@ -383,12 +382,16 @@ impl Open {
             if let Some(writer) = self.writer.take() {
                 upload.store_state = writer.pause().await?.0;
             }
-            let (stage, state) = (stage_id(upload.id)?, StageState(upload.store_state.clone()));
+            let (object, state) = (stage_id(upload.id)?, StageState(upload.store_state.clone()));
             let mut hasher = Hasher::new(expected.algorithm());
-            registry.hash_staged(&stage, &state, 0..upload.offset, &mut hasher).await?;
+            registry.hash_staged(&object, &state, 0..upload.offset, &mut hasher).await?;
             hasher.finish()
         };
-        if found == *expected { Ok(()) } else { Err(Error::DigestMismatch { expected: *expected, found }) }
+        if found == *expected {
+            Ok(())
+        } else {
+            Err(Error::DigestMismatch { expected: Box::new(*expected), found: Box::new(found) })
+        }
     }
 }
 

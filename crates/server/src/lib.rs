@@ -44,7 +44,7 @@ use listener::Doors;
 /// How often what was gathered in memory is written: last use of tokens, the audit.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 /// How often stale uploads are looked for.
-const EXPIRE_EVERY: Duration = Duration::from_secs(300);
+const EXPIRE_EVERY: Duration = Duration::from_mins(5);
 /// How often the certificate's files are looked at.
 const RELOAD_EVERY: Duration = Duration::from_secs(2);
 

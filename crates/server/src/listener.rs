@@ -26,9 +26,9 @@ use crate::host::Peer;
 /// How long a client may take to send the head of a request, or to speak TLS.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// After so long without a sign of life the system asks whether the other end is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// A peer that acknowledges nothing for so long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+const SILENCE_MAX: Duration = Duration::from_mins(2);
 /// Bytes of a request that are read at once: enough to hash in one go, little enough for many at a time.
 const READ_BUFFER: usize = 128 << 10;
 /// Bytes of an HTTP/2 stream that may be under way.

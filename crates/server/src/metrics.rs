@@ -63,9 +63,7 @@ impl Metrics {
     pub(crate) fn new() -> Arc<Self> {
         let mut registry = Registry::with_prefix("railhead");
         let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
-        let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| {
-            Histogram::new(SECONDS.into_iter())
-        });
+        let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
         let (received, sent, running) = (Counter::default(), Counter::default(), Gauge::default());
         registry.register("requests", "Requests answered", requests.clone());
         registry.register_with_unit("request", "Time from head to end", Unit::Seconds, seconds.clone());

@@ -123,9 +123,12 @@ impl Operation {
         let path = V2Path::parse(path).map_err(|error| Failure::path(error, *method == Method::PUT))?;
         Ok(match path {
             V2Path::Base if get => Self::Base,
-            V2Path::Base => return Err(Failure::method("GET")),
             V2Path::Catalog if get => Self::Repositories,
-            V2Path::Catalog => return Err(Failure::method("GET")),
+            V2Path::Tags { name } if get => Self::Tags { name },
+            V2Path::Referrers { name, digest } if get => Self::Referrers { name, digest },
+            V2Path::Base | V2Path::Catalog | V2Path::Tags { .. } | V2Path::Referrers { .. } => {
+                return Err(Failure::method("GET"));
+            }
             V2Path::Blob { name, digest } if get => Self::PullBlob { name, digest, head },
             V2Path::Blob { name, digest } if *method == Method::DELETE => Self::DeleteBlob { name, digest },
             V2Path::Blob { .. } => return Err(Failure::method("GET, HEAD, DELETE")),
@@ -140,10 +143,6 @@ impl Operation {
                 Self::DeleteManifest { name, reference }
             }
             V2Path::Manifest { .. } => return Err(Failure::method("GET, HEAD, PUT, DELETE")),
-            V2Path::Tags { name } if get => Self::Tags { name },
-            V2Path::Tags { .. } => return Err(Failure::method("GET")),
-            V2Path::Referrers { name, digest } if get => Self::Referrers { name, digest },
-            V2Path::Referrers { .. } => return Err(Failure::method("GET")),
         })
     }
 

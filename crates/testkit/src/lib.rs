@@ -2,12 +2,7 @@
 //!
 //! Everything takes its own port and its own directory, so that tests run side by side. A failure in here is a failure
 //! of the test, so it panics with a sentence that says what did not work.
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::missing_panics_doc,
-    reason = "a test has nobody to return errors to"
-)]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test has nobody to return errors to")]
 
 mod content;
 mod registry;

@@ -78,7 +78,7 @@ impl Builder {
         let settings = railhead_server::Settings {
             hosts: self.hosts,
             shutdown: Duration::from_secs(5),
-            upload_life: Duration::from_secs(3600),
+            upload_life: Duration::from_hours(1),
             sweep: true,
         };
         let server = Server::new(access.clone(), registry.clone(), settings, log);
