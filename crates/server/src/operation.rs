@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn kind(method: Method, path: &str) -> Result<&'static str, u16> {
+    fn kind(method: &Method, path: &str) -> Result<&'static str, u16> {
         Operation::read(&method, path)
             .map(|read| read.kind().name())
             .map_err(|failure| failure.status().as_u16())
@@ -230,13 +230,13 @@ mod tests {
 
     #[test]
     fn a_path_that_exists_says_which_methods_it_takes() {
-        assert_eq!(kind(Method::GET, "/v2/"), Ok("base"));
-        assert_eq!(kind(Method::GET, "/v2"), Ok("base"));
-        assert_eq!(kind(Method::POST, "/v2/a/b/blobs/uploads"), Ok("upload_begin"));
-        assert_eq!(kind(Method::POST, "/v2/a/b/blobs/uploads/"), Ok("upload_begin"));
-        assert_eq!(kind(Method::POST, "/v2/a/b/manifests/latest"), Err(405));
-        assert_eq!(kind(Method::DELETE, "/token"), Err(405));
-        assert_eq!(kind(Method::GET, "/v1/search"), Err(404));
-        assert_eq!(kind(Method::GET, "/v2/a/b/blobs/uploads/xyz"), Err(404));
+        assert_eq!(kind(&Method::GET, "/v2/"), Ok("base"));
+        assert_eq!(kind(&Method::GET, "/v2"), Ok("base"));
+        assert_eq!(kind(&Method::POST, "/v2/a/b/blobs/uploads"), Ok("upload_begin"));
+        assert_eq!(kind(&Method::POST, "/v2/a/b/blobs/uploads/"), Ok("upload_begin"));
+        assert_eq!(kind(&Method::POST, "/v2/a/b/manifests/latest"), Err(405));
+        assert_eq!(kind(&Method::DELETE, "/token"), Err(405));
+        assert_eq!(kind(&Method::GET, "/v1/search"), Err(404));
+        assert_eq!(kind(&Method::GET, "/v2/a/b/blobs/uploads/xyz"), Err(404));
     }
 }

@@ -3,6 +3,8 @@
 //! The name of a test is the behaviour; the comment behind it says where the trouble was seen
 //! (`repository#issue`, or `spec` for the distribution-spec).
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
 mod authentication;
 mod between;
 mod bytes_at_rest;

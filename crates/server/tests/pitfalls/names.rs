@@ -107,7 +107,7 @@ async fn lists_are_ordered_first_and_cut_second() {
     assert!(page.header("link").contains("last=alice%2Fapp-x"), "{}", page.header("link"));
 }
 
-/// pulp/pulp_container#579
+/// `pulp/pulp_container#579`
 #[tokio::test]
 async fn a_head_of_a_blob_is_answered_here_and_not_redirected() {
     let registry = TestRegistry::start().await;
