@@ -216,7 +216,7 @@ mod tests {
 
     #[track_caller]
     fn kind(method: &Method, path: &str) -> Result<&'static str, u16> {
-        Operation::read(&method, path)
+        Operation::read(method, path)
             .map(|read| read.kind().name())
             .map_err(|failure| failure.status().as_u16())
     }
