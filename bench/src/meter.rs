@@ -18,8 +18,10 @@ pub struct Cost {
     pub peak: u64,
 }
 
-/// Measures `work` done by `server`.
+/// Measures `work` done by `server`, once what others wrote before is on the disk: a server that syncs would otherwise
+/// pay for writing that out.
 pub fn measure(server: &Process, work: impl FnOnce() -> Result<()>) -> Result<Cost> {
+    nix::unistd::sync();
     server.reset_peak()?;
     let before = server.cpu()?;
     let clock = Instant::now();

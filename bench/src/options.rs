@@ -31,7 +31,7 @@ pub struct Scale {
     pub layers: usize,
     /// Times that each client pulls the layers of the first round, a round.
     pub pulls: usize,
-    /// Requests in a round of small requests, over all connections.
+    /// Requests in a round of small requests, over all connections, for a server that answers in microseconds.
     pub requests: usize,
     /// Small images in a round.
     pub images: usize,
