@@ -25,6 +25,7 @@ use railhead_oci::Digest;
 
 use self::directories::Directories;
 pub(crate) use self::reader::FileReader;
+pub use self::reader::FileRegion;
 pub(crate) use self::writer::FileWriter;
 use crate::{Error, Object, ObjectKey, Reader, Result, StageId, Staged};
 

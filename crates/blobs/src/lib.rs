@@ -22,7 +22,7 @@ mod store;
 pub mod testing;
 
 pub use error::{Error, Result};
-pub use files::FileStore;
+pub use files::{FileRegion, FileStore};
 pub use key::{KeyError, ObjectKey, StageId};
 pub use memory::MemoryStore;
 pub use reader::Reader;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::Result;
-use crate::files::FileReader;
+use crate::files::{FileReader, FileRegion};
 use crate::s3::S3Reader;
 
 /// Gives a range of an object, or of a staged one, piece by piece.
@@ -35,6 +35,15 @@ impl Reader {
             Source::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             Source::Files(reader) => reader.poll_next(cx),
             Source::S3(reader) => reader.poll_next(cx),
+        }
+    }
+
+    /// Instead of the next piece, the place of up to `most` bytes in a file; they count as handed out. `None` where
+    /// there is no file, or where reading it would wait for the disk.
+    pub fn take_region(&mut self, most: u64) -> Option<FileRegion> {
+        match &mut self.0 {
+            Source::Files(reader) => reader.take_region(most),
+            _ => None,
         }
     }
 

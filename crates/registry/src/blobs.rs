@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use railhead_blobs::{Error as StoreError, ObjectKey, Reader};
+use railhead_blobs::{Error as StoreError, FileRegion, ObjectKey, Reader};
 use railhead_catalog::{BlobRecord, Timestamp, Unlinked};
 use railhead_oci::{Digest, RepositoryName};
 
@@ -37,6 +37,14 @@ impl BlobBody {
         match self {
             Self::Plain(reader) => reader.poll_next(cx).map_err(Error::from),
             Self::Verified(reader) => reader.poll_next(cx),
+        }
+    }
+
+    /// Instead of the next piece, the place of up to `most` bytes in a file; see [`Reader::take_region`].
+    pub fn take_region(&mut self, most: u64) -> Option<FileRegion> {
+        match self {
+            Self::Plain(reader) => reader.take_region(most),
+            Self::Verified(_) => None,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Lists: tags, repositories, referrers. Ordered first, cut into pages second, whole names compared.
 
+use std::sync::Arc;
+
 use railhead_catalog::{Referrer, Repository, RepositoryFilter, TagsPage};
 use railhead_oci::{Digest, RepositoryName};
 
+use crate::remembered::PageKey;
 use crate::{Error, Registry, Result};
 
 /// A page of tags.
@@ -28,9 +31,16 @@ pub struct ReferrerPage {
 
 impl Registry {
     /// The first `limit` tags of a repository behind `after`.
-    pub async fn tags(&self, name: &RepositoryName, after: Option<&str>, limit: u32) -> Result<TagPage> {
+    pub async fn tags(&self, name: &RepositoryName, after: Option<&str>, limit: u32) -> Result<Arc<TagPage>> {
+        let key = PageKey { limit, after: after.map(str::to_owned) };
+        if let Some(page) = self.0.remembered.tag_page(name, &key) {
+            return Ok(page);
+        }
+        let epoch = self.0.remembered.epoch(name);
         let repository = self.repository(name).await?;
-        Ok(self.0.catalog.tags_json(repository.id, after, limit).await?)
+        let page = Arc::new(self.0.catalog.tags_json(repository.id, after, limit).await?);
+        self.0.remembered.keep_tag_page(epoch, name, key, &page);
+        Ok(page)
     }
 
     /// The manifests of a repository whose `subject` is this digest. A repository or subject that does not exist has

@@ -16,12 +16,16 @@ use railhead_blobs::ObjectKey;
 use railhead_catalog::Repository;
 use railhead_oci::{Digest, Reference, RepositoryName};
 
-use crate::Manifest;
+use crate::{Manifest, TagPage};
 
 /// Changes are counted in so many groups of repositories.
 const GROUPS: usize = 64;
 /// Blobs whose key and size are remembered.
 const BLOBS_MAX: usize = 8192;
+/// Pages of tags that are remembered.
+const TAG_PAGES_MAX: usize = 128;
+/// Most tags of a page that is remembered.
+const TAG_PAGE_LONGEST: u32 = 200;
 /// Repositories whose id is remembered.
 const REPOSITORIES_MAX: usize = 1024;
 
@@ -68,6 +72,14 @@ pub(crate) struct Remembered {
     manifests: Manifests,
     blobs: Cache<(RepositoryName, Digest), BlobPlace>,
     repositories: Cache<RepositoryName, Arc<Repository>>,
+    tag_pages: Cache<(RepositoryName, PageKey), (Epoch, Arc<TagPage>)>,
+}
+
+/// Which page of a list: how many entries, behind which.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PageKey {
+    pub(crate) limit: u32,
+    pub(crate) after: Option<String>,
 }
 
 impl Remembered {
@@ -86,6 +98,7 @@ impl Remembered {
             ),
             blobs: Cache::new(BLOBS_MAX),
             repositories: Cache::new(REPOSITORIES_MAX),
+            tag_pages: Cache::new(TAG_PAGES_MAX),
             hasher,
         }
     }
@@ -163,6 +176,25 @@ impl Remembered {
             if !self.is_now(epoch) {
                 self.repositories.remove(&repository.name);
             }
+        }
+    }
+
+    /// A page of tags, if nothing of the repository has changed since it was read.
+    pub(crate) fn tag_page(&self, repository: &RepositoryName, key: &PageKey) -> Option<Arc<TagPage>> {
+        let (epoch, page) = self.tag_pages.get(&Pair(repository, key))?;
+        self.is_now(epoch).then_some(page)
+    }
+
+    pub(crate) fn keep_tag_page(
+        &self,
+        epoch: Epoch,
+        repository: &RepositoryName,
+        key: PageKey,
+        page: &Arc<TagPage>,
+    ) {
+        // Long pages are asked for seldom and would take the room of many short ones.
+        if self.allowed && key.limit <= TAG_PAGE_LONGEST {
+            self.tag_pages.insert((repository.clone(), key), (epoch, page.clone()));
         }
     }
 

@@ -9,6 +9,7 @@ use http_body::{Frame, SizeHint};
 use railhead_registry::BlobBody;
 
 use crate::access_log::End;
+use crate::sendfile::FileQueue;
 use crate::story::Story;
 
 /// The body of an answer.
@@ -26,6 +27,8 @@ pub(crate) enum Body {
 #[derive(Debug)]
 pub(crate) struct Streamed {
     bytes: BlobBody,
+    /// Where the connection itself can move bytes from a file to the socket.
+    files: Option<FileQueue>,
     sent: u64,
     story: Option<Story>,
 }
@@ -37,8 +40,8 @@ pub(crate) struct Streamed {
 pub(crate) struct CutError(#[source] railhead_registry::Error);
 
 impl Body {
-    pub(crate) fn blob(bytes: BlobBody, story: Story) -> Self {
-        Self::Blob(Box::new(Streamed { bytes, sent: 0, story: Some(story) }))
+    pub(crate) fn blob(bytes: BlobBody, story: Story, files: Option<FileQueue>) -> Self {
+        Self::Blob(Box::new(Streamed { bytes, files, sent: 0, story: Some(story) }))
     }
 }
 
@@ -48,6 +51,18 @@ impl Streamed {
             story.sent = self.sent;
             story.tell(end);
         }
+    }
+}
+
+impl Streamed {
+    /// The next piece: a place in a file that the connection sends by itself, or bytes.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<railhead_registry::Result<Bytes>>> {
+        if let Some(files) = &self.files
+            && let Some(region) = self.bytes.take_region(FileQueue::REGION_MAX)
+        {
+            return Poll::Ready(Some(Ok(files.push(region))));
+        }
+        self.bytes.poll_next(cx)
     }
 }
 
@@ -75,7 +90,7 @@ impl http_body::Body for Body {
                 Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
             },
-            Self::Blob(streamed) => match ready!(streamed.bytes.poll_next(cx)) {
+            Self::Blob(streamed) => match ready!(streamed.poll_next(cx)) {
                 Some(Ok(piece)) => {
                     streamed.sent += piece.len() as u64;
                     Poll::Ready(Some(Ok(Frame::data(piece))))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use railhead_access::{Act, Action, Decision, Identity, Outcome, Reason};
@@ -20,6 +20,7 @@ use crate::core::{API_VERSION, Core};
 use crate::failure::Failure;
 use crate::host::{Origin, Peer};
 use crate::operation::{Kind, Operation};
+use crate::sendfile::FileQueue;
 use crate::story::Story;
 use crate::{denial, service, token, v2};
 
@@ -33,6 +34,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 pub(crate) struct Exchange {
     pub(crate) story: Story,
     pub(crate) body: Incoming,
+    files: Option<FileQueue>,
     /// When it came.
     pub(crate) now: Timestamp,
 }
@@ -83,13 +85,16 @@ impl Answer {
 pub(crate) async fn answer(
     core: Arc<Core>,
     peer: Peer,
+    files: Option<FileQueue>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
+    // Only HTTP/1.1 sends a body as it is; HTTP/2 cuts it into frames.
+    let files = files.filter(|_| parts.version == Version::HTTP_11);
     let operation = Operation::read(&parts.method, parts.uri.path());
     let kind = operation.as_ref().map_or(Kind::Unknown, Operation::kind);
     let story = Story::begin(core, parts, peer, kind);
-    let mut exchange = Exchange { story, body, now: Timestamp::now() };
+    let mut exchange = Exchange { story, body, files, now: Timestamp::now() };
     let outcome = match operation {
         Ok(operation) => exchange.run(operation).await,
         Err(failure) => Err(failure),
@@ -108,7 +113,7 @@ pub(crate) async fn control(
     let operator = core.access.operator();
     let mut story = Story::begin(core, parts, peer, Kind::Api);
     story.identity = Some(operator.clone());
-    let mut exchange = Exchange { story, body, now: Timestamp::now() };
+    let mut exchange = Exchange { story, body, files: None, now: Timestamp::now() };
     let outcome = service::api(&mut exchange, operator).await;
     Ok(exchange.close(outcome).await)
 }
@@ -305,7 +310,7 @@ impl Exchange {
         self.story.status = status.as_u16();
         let v2 = self.story.parts.uri.path().starts_with("/v2");
         let body = match content {
-            Content::Blob(bytes) => Body::blob(bytes, self.story),
+            Content::Blob(bytes) => Body::blob(bytes, self.story, self.files),
             Content::Whole(bytes) => {
                 self.story.sent = if head { 0 } else { bytes.len() as u64 };
                 self.story.tell(End::Complete);

@@ -18,6 +18,7 @@ mod host;
 mod listener;
 mod metrics;
 mod operation;
+mod sendfile;
 mod service;
 mod story;
 mod tls;

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::core::Core;
 use crate::exchange;
 use crate::host::Peer;
+use crate::sendfile::{FileQueue, FileStream};
 
 /// How long a client may take to send the head of a request, or to speak TLS.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -134,8 +135,13 @@ async fn connection(
     let Ok(local) = stream.local_addr() else { return };
     prepare(&stream);
     let peer = Peer { remote, local, tls: tls.is_some() };
-    let service = service_fn(move |request| exchange::answer(core.clone(), peer, request));
-    let Some(tls) = tls else { return drive(stream, service, stop).await };
+    let Some(tls) = tls else {
+        let files = FileQueue::default();
+        let stream = FileStream::new(stream, files.clone());
+        let answer = move |request| exchange::answer(core.clone(), peer, Some(files.clone()), request);
+        return drive(stream, service_fn(answer), stop).await;
+    };
+    let service = service_fn(move |request| exchange::answer(core.clone(), peer, None, request));
     match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
         Ok(Ok(stream)) => drive(stream, service, stop).await,
         Ok(Err(error)) => tracing::debug!(client = %remote, %error, "TLS did not come about"),
@@ -169,6 +175,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER)
+        // `FileStream` needs the pieces of a body as they are, never copied together.
+        .writev(true)
         .http2()
         .timer(TokioTimer::new())
         .initial_stream_window_size(H2_WINDOW)

@@ -43,7 +43,7 @@ pub(crate) async fn tags(exchange: &mut Exchange, name: &RepositoryName) -> Resu
     let page = core.registry.tags(name, last.as_deref(), limit).await?;
     // The catalog gives the names as the JSON list that goes out.
     let answer = Answer::json(StatusCode::OK, format!("{{\"name\":\"{name}\",\"tags\":{}}}", page.names));
-    match page.last.filter(|_| page.more) {
+    match page.last.as_ref().filter(|_| page.more) {
         Some(last) => answer.header(LINK, next_link(&format!("/v2/{name}/tags/list"), limit, last.as_str())),
         None => Ok(answer),
     }

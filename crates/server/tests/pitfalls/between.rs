@@ -91,3 +91,38 @@ async fn health_and_metrics_answer() {
     let text = String::from_utf8_lossy(&metrics.body).into_owned();
     assert!(text.contains("railhead_requests_total{operation=\"base\",status=\"4xx\"} 1"), "{text}");
 }
+
+/// Blobs in files go to a plain socket past the HTTP library; ranges, many at once, and what follows on the same
+/// connection must come out right all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_blobs_arrive_byte_by_byte_whole_in_ranges_and_many_at_once() {
+    use http_body_util::{BodyExt as _, Empty};
+    let registry = TestRegistry::start().await;
+    let alice = registry.user("alice").await;
+    let bytes = railhead_testkit::random_bytes(4, 5_000_001);
+    let digest = registry.push_blob(&alice, "alice/a", &bytes).await;
+    let path = format!("/v2/alice/a/blobs/{digest}");
+    let mut pulls = tokio::task::JoinSet::new();
+    for first in [0_usize, 1, 65_536, 1_048_575, 1_048_576, 4_999_000] {
+        let ask = registry.ask(Method::GET, &path).bearer(&alice).header("range", format!("bytes={first}-"));
+        let expected = bytes.slice(first..);
+        pulls.spawn(async move { assert_eq!(ask.send().await.is(206).body, expected, "from {first}") });
+    }
+    pulls.join_all().await;
+
+    let stream = tokio::net::TcpStream::connect(registry.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..3 {
+        for (path, expected) in [(&*path, Some(&bytes)), ("/healthz", None), (&*path, Some(&bytes))] {
+            let request = http::Request::get(path)
+                .header("host", "x")
+                .header("authorization", format!("Bearer {alice}"));
+            let response =
+                sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(&body, expected.unwrap_or(&bytes::Bytes::from_static(b"ok\n")));
+        }
+    }
+}
