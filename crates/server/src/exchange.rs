@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -18,7 +19,7 @@ use crate::access_log::End;
 use crate::body::Body;
 use crate::core::{API_VERSION, Core};
 use crate::failure::Failure;
-use crate::host::{Origin, Peer};
+use crate::host::{self, Origin, Peer};
 use crate::operation::{Kind, Operation};
 use crate::sendfile::FileQueue;
 use crate::story::Story;
@@ -226,6 +227,14 @@ impl Exchange {
             Decision::Allowed => Ok(()),
             Decision::Denied(denied) => Err(denial::deny(*denied, self, Some((name, action)))),
         }
+    }
+
+    /// Whether the request comes from this machine, and by a name of it.
+    pub(crate) fn is_local(&self) -> bool {
+        let parts = &self.story.parts;
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        let host = host.as_ref().or(parts.uri.authority());
+        self.story.client.is_loopback() && host.is_some_and(host::is_loopback)
     }
 
     /// The repository that a mount is from, when the request asks for one.

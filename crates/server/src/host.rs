@@ -139,13 +139,21 @@ impl Hosts {
             .names
             .iter()
             .any(|name| name.eq_ignore_ascii_case(asked.as_str()) || name.eq_ignore_ascii_case(host));
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        listed
-            || host.eq_ignore_ascii_case("localhost")
-            || address.is_ok_and(|address| {
-                address.is_loopback() || address.to_canonical() == peer.local.ip().to_canonical()
-            })
+        let own = address_of(asked).is_some_and(|address| address == peer.local.ip().to_canonical());
+        listed || own || is_loopback(asked)
     }
+}
+
+/// The address that a host is written as, if it is one.
+fn address_of(host: &Authority) -> Option<IpAddr> {
+    let text = host.host().trim_start_matches('[').trim_end_matches(']');
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// Whether a host is a name or address that only this machine has.
+pub(crate) fn is_loopback(host: &Authority) -> bool {
+    host.host().eq_ignore_ascii_case("localhost")
+        || address_of(host).is_some_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -30,8 +30,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_mins(1);
 /// A peer that acknowledges nothing for so long is gone.
 const SILENCE_MAX: Duration = Duration::from_mins(2);
-/// Bytes of a request that are read at once: enough to hash in one go, little enough for many at a time.
-const READ_BUFFER: usize = 128 << 10;
+/// Bytes of a request that are read at once by a connection that comes as one of few.
+const READ_FEW: usize = 256 << 10;
+/// The same when it comes as one of many, so that many at a time take little memory.
+const READ_MANY: usize = 128 << 10;
+/// So many connections are few.
+const FEW: usize = 16;
 /// Bytes of an HTTP/2 stream that may be under way.
 const H2_WINDOW: u32 = 1 << 20;
 
@@ -86,7 +90,8 @@ async fn accept_tcp(
         };
         match accepted {
             Ok((stream, remote)) => {
-                connections.spawn(connection(core.clone(), stream, remote, tls.clone(), stop.clone()));
+                let read = if connections.len() < FEW { READ_FEW } else { READ_MANY };
+                connections.spawn(connection(core.clone(), stream, remote, tls.clone(), read, stop.clone()));
             }
             Err(error) => {
                 // Mostly no more file descriptors: those of ended connections come back in a moment.
@@ -114,7 +119,7 @@ async fn accept_control(
                 let (core, stop) = (core.clone(), stop.clone());
                 connections.spawn(async move {
                     let service = service_fn(move |request| exchange::control(core.clone(), request));
-                    drive(stream, service, stop).await;
+                    drive(stream, service, READ_MANY, stop).await;
                 });
             }
             Err(error) => {
@@ -130,6 +135,7 @@ async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
     tls: Option<TlsAcceptor>,
+    read: usize,
     stop: watch::Receiver<bool>,
 ) {
     let Ok(local) = stream.local_addr() else { return };
@@ -139,11 +145,11 @@ async fn connection(
         let files = FileQueue::default();
         let stream = FileStream::new(stream, files.clone());
         let answer = move |request| exchange::answer(core.clone(), peer, Some(files.clone()), request);
-        return drive(stream, service_fn(answer), stop).await;
+        return drive(stream, service_fn(answer), read, stop).await;
     };
     let service = service_fn(move |request| exchange::answer(core.clone(), peer, None, request));
     match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => drive(stream, service, stop).await,
+        Ok(Ok(stream)) => drive(stream, service, read, stop).await,
         Ok(Err(error)) => tracing::debug!(client = %remote, %error, "TLS did not come about"),
         Err(_) => tracing::debug!(client = %remote, "TLS took too long"),
     }
@@ -159,7 +165,7 @@ fn prepare(stream: &TcpStream) {
     let _ = sockopt::set_tcp_user_timeout(stream, SILENCE_MAX.as_millis() as u32);
 }
 
-async fn drive<I, S>(io: I, service: S, mut stop: watch::Receiver<bool>)
+async fn drive<I, S>(io: I, service: S, read: usize, mut stop: watch::Receiver<bool>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: hyper::service::Service<
@@ -174,7 +180,7 @@ where
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(READ_BUFFER)
+        .max_buf_size(read)
         // `FileStream` needs the pieces of a body as they are, never copied together.
         .writev(true)
         .http2()

@@ -119,6 +119,7 @@ async fn large_blobs_arrive_byte_by_byte_whole_in_ranges_and_many_at_once() {
             let request = http::Request::get(path)
                 .header("host", "x")
                 .header("authorization", format!("Bearer {alice}"));
+            sender.ready().await.unwrap();
             let response =
                 sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
             let body = response.into_body().collect().await.unwrap().to_bytes();
