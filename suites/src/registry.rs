@@ -42,17 +42,22 @@ enum Kind {
 impl Registry {
     /// A registry known to its clients as `127.0.0.1:PORT`.
     pub fn start() -> Self {
-        Self::listen("127.0.0.1:0", None)
+        Self::listen("127.0.0.1:0", None, "")
+    }
+
+    /// The same, with a configuration file of this text.
+    pub fn configured(configuration: &str) -> Self {
+        Self::listen("127.0.0.1:0", None, configuration)
     }
 
     /// A registry known to its clients as [`TEST_HOST`], at the loopback address of IPv6.
     pub fn start_by_name() -> Self {
         // A public name is told with its port, so this one time the port has to be known beforehand.
         let port = TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
-        Self::listen(&format!("[::1]:{port}"), Some(&format!("{TEST_HOST}:{port}")))
+        Self::listen(&format!("[::1]:{port}"), Some(&format!("{TEST_HOST}:{port}")), "")
     }
 
-    fn listen(listen: &str, name: Option<&str>) -> Self {
+    fn listen(listen: &str, name: Option<&str>, configuration: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (kind, secrets) = if Peer::wanted() {
             let peer = Peer::start(scratch.path(), listen, WRITER, PASSWORD);
@@ -60,7 +65,11 @@ impl Registry {
             (Kind::Peer(peer), Secrets { writer, owner, stranger: String::new() })
         } else {
             let hosts = name.iter().flat_map(|name| ["--host".to_owned(), (*name).to_owned()]);
-            let options = Options { listen: Some(listen.to_owned()), tls: true, arguments: hosts.collect() };
+            let file = scratch.path().join("railhead.toml");
+            std::fs::write(&file, configuration).unwrap();
+            let configured = ["--config".to_owned(), file.to_string_lossy().into_owned()];
+            let arguments = hosts.chain(configured).collect();
+            let options = Options { listen: Some(listen.to_owned()), tls: true, arguments };
             let railhead = Railhead::start(scratch.path(), options);
             let secrets = make_accounts(&railhead);
             (Kind::Product(railhead), secrets)

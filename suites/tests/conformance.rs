@@ -13,7 +13,7 @@ use std::path::Path;
 use railhead_suites::registry::TEAM;
 use railhead_suites::{Program, Registry};
 
-/// All but `DATA_SPARSE`, which pushes images whose layers the registry does not have: Railhead refuses those, as it should.
+/// Every switch that a registry without configuration can have on.
 const SWITCHES: &[&str] = &[
     "API_PULL",
     "API_PUSH",
@@ -46,24 +46,38 @@ const SWITCHES: &[&str] = &[
     "DATA_SHA512",
 ];
 
+/// `DATA_SPARSE` pushes manifests whose layers and children the registry does not have. Railhead refuses those unless it is told
+/// otherwise, so this switch is on where the configuration says so.
+const SPARSE: &str = "[manifests]\nsparse = true\n";
+
 #[test]
 fn version_1_1_conforms() {
-    conforms("1.1", true);
+    conforms("1.1", true, "");
+}
+
+#[test]
+fn every_switch_is_on_at_1_1_where_sparse_manifests_are_taken() {
+    conforms("1.1", true, SPARSE);
+}
+
+#[test]
+fn every_switch_is_on_at_dev_where_sparse_manifests_are_taken() {
+    conforms("dev", true, SPARSE);
 }
 
 #[test]
 fn the_coming_version_conforms() {
-    conforms("dev", true);
+    conforms("dev", true, "");
 }
 
 /// Each request starts without a token, so each challenge has to name every scope that its request needs.
 #[test]
 fn a_client_that_keeps_no_token_conforms() {
-    conforms("dev", false);
+    conforms("dev", false, "");
 }
 
-fn conforms(version: &str, keeps_tokens: bool) {
-    let registry = Registry::start();
+fn conforms(version: &str, keeps_tokens: bool, configuration: &str) {
+    let registry = Registry::configured(configuration);
     let (user, secret) = registry.owner();
     let results = registry.scratch().join("results");
     let settings = registry.scratch().join("settings.yaml");
@@ -82,6 +96,9 @@ fn conforms(version: &str, keeps_tokens: bool) {
         .with("OCI_PASSWORD", secret);
     for switch in SWITCHES {
         program = program.with(&format!("OCI_{switch}"), "true");
+    }
+    if configuration == SPARSE {
+        program = program.with("OCI_DATA_SPARSE", "true");
     }
     let outcome = program.run(None::<&str>);
     let report = fs::read_to_string(results.join("junit.xml"));

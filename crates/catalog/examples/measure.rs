@@ -97,6 +97,7 @@ async fn fill(catalog: &Catalog, repository: &Repository) {
             annotations: None,
             blobs: vec![digest(1)],
             children: Vec::new(),
+            sparse: false,
             tags: tags.to_vec(),
             frozen: Vec::new(),
             account: None,

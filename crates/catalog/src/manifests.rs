@@ -30,6 +30,8 @@ pub struct NewManifest {
     pub blobs: Vec<Digest>,
     /// Manifests, or blobs, that must be in the repository.
     pub children: Vec<Digest>,
+    /// Whether blobs and children may be missing; they are noted as references all the same.
+    pub sparse: bool,
     /// Tags that are to name it.
     pub tags: Vec<Tag>,
     /// Those of the tags that must not move once they exist.
@@ -125,7 +127,7 @@ impl Catalog {
     pub async fn put_manifest(&self, new: NewManifest, now: Timestamp) -> Result<ManifestPut> {
         self.write("put a manifest", move |sql| {
             let mut ledger = Ledger::lock(sql, new.repository)?;
-            let missing = missing(sql, &new)?;
+            let missing = if new.sparse { Vec::new() } else { missing(sql, &new)? };
             if !missing.is_empty() {
                 return Err(Error::MissingReferences(missing));
             }

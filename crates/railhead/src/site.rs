@@ -181,7 +181,7 @@ fn registry_settings(config: &Config) -> Result<railhead_registry::Settings> {
         quota: limit(config.quota),
         layer_limit: limit(config.layer_limit),
         manifest_max: config.manifest_max as usize,
-        sparse_indexes: config.sparse_indexes,
+        sparse: config.sparse,
         verify_reads: config.verify_reads,
         frozen: Arc::new(move |_, tag| rules.protects(tag)),
         ..Default::default()

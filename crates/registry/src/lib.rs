@@ -49,8 +49,8 @@ pub struct Settings {
     pub layer_limit: Limit,
     /// Largest manifest, in bytes.
     pub manifest_max: usize,
-    /// Whether an index may name children that the repository does not have.
-    pub sparse_indexes: bool,
+    /// Whether a manifest may refer to blobs and manifests that the repository does not have.
+    pub sparse: bool,
     /// Whether every full read of a blob is hashed again, and cut before its end when it is not what it should be.
     pub verify_reads: bool,
     /// Bytes of manifests to remember.
@@ -65,7 +65,7 @@ impl Default for Settings {
             quota: Limit::None,
             layer_limit: Limit::None,
             manifest_max: 8 << 20,
-            sparse_indexes: false,
+            sparse: false,
             verify_reads: false,
             remember_bytes: 8 << 20,
             frozen: Arc::new(|_, _| false),

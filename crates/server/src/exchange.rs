@@ -115,7 +115,7 @@ pub(crate) async fn control(
     let mut story = Story::begin(core, parts, peer, Kind::Api);
     story.identity = Some(operator.clone());
     let mut exchange = Exchange { story, body, files: None, now: Timestamp::now() };
-    let outcome = service::api(&mut exchange, operator).await;
+    let outcome = service::api(&mut exchange, operator, None).await;
     Ok(exchange.close(outcome).await)
 }
 
@@ -146,7 +146,7 @@ impl Exchange {
             Operation::Referrers { name, digest } => v2::lists::referrers(self, &name, &digest).await,
             Operation::Api => {
                 let who = self.identify().await?;
-                service::api(self, who).await
+                service::api(self, who, Some(self.story.client)).await
             }
             Operation::Health => Ok(Answer::text("ok\n")),
             Operation::Ready => service::ready(self).await,

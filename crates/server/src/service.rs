@@ -1,5 +1,6 @@
 //! What is not the registry itself: the admin API's way in, health, metrics, a word of welcome.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,8 +19,12 @@ const API_BODY_MAX: usize = 1 << 20;
 /// Everything of the admin API is below this.
 const API: &str = "/api/v1";
 
-/// Hands a request to the admin API.
-pub(crate) async fn api(exchange: &mut Exchange, who: Arc<Identity>) -> Result<Answer, Failure> {
+/// Hands a request to the admin API. `from` is the client's address; none on the control socket.
+pub(crate) async fn api(
+    exchange: &mut Exchange,
+    who: Arc<Identity>,
+    from: Option<IpAddr>,
+) -> Result<Answer, Failure> {
     if who.is_anonymous() {
         let challenge = denial::challenge(exchange, None, None);
         return Err(Failure::unauthorized(&challenge, "the admin API needs a token").note("challenge"));
@@ -28,14 +33,7 @@ pub(crate) async fn api(exchange: &mut Exchange, who: Arc<Identity>) -> Result<A
     let core = exchange.core().clone();
     let parts = &exchange.story.parts;
     let Some(path) = parts.uri.path().strip_prefix(API) else { return Err(Failure::no_such_path()) };
-    let call = Call {
-        method: parts.method.clone(),
-        path,
-        query: parts.uri.query(),
-        body,
-        who,
-        from: Some(exchange.story.client),
-    };
+    let call = Call { method: parts.method.clone(), path, query: parts.uri.query(), body, who, from };
     let answer = core.api.call(call).await;
     Ok(Answer::json(answer.status, answer.body))
 }

@@ -54,6 +54,7 @@ pub fn manifest(repository: &Repository, content: &str) -> NewManifest {
         annotations: None,
         blobs: Vec::new(),
         children: Vec::new(),
+        sparse: false,
         tags: Vec::new(),
         frozen: Vec::new(),
         account: None,

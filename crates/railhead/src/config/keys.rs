@@ -260,12 +260,12 @@ pub const KEYS: &[Key] = &[
         "The largest manifest that is taken; at least 4MiB.",
     ),
     key(
-        "manifests.sparse_indexes",
-        "RAILHEAD_MANIFESTS_SPARSE_INDEXES",
+        "manifests.sparse",
+        "RAILHEAD_MANIFESTS_SPARSE",
         None,
         Kind::Bool,
         "false",
-        "Take an index even when some of the manifests that it lists are not there.",
+        "Take manifests that refer to what is not there: an index with some of its platforms, an image whose layers are elsewhere.",
     ),
     key(
         "access.token_minutes",

@@ -44,8 +44,8 @@ pub struct Config {
     pub immutable_tags: Vec<String>,
     /// Largest manifest in bytes.
     pub manifest_max: u64,
-    /// Whether an index may miss children.
-    pub sparse_indexes: bool,
+    /// Whether a manifest may refer to what is not there.
+    pub sparse: bool,
     /// How long a client's short token lasts.
     pub token_lifetime: Duration,
     /// When an upload that nobody continued is dropped.
@@ -114,7 +114,7 @@ impl Config {
             immutable_tags: reader.list("tags.immutable"),
             manifest_max: size::parse(&reader.need::<String>("manifests.max_bytes")?)
                 .map_err(ConfigError::new)?,
-            sparse_indexes: reader.need("manifests.sparse_indexes")?,
+            sparse: reader.need("manifests.sparse")?,
             token_lifetime: Duration::from_secs(
                 reader.need::<u64>("access.token_minutes")?.saturating_mul(60),
             ),

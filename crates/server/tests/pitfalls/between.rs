@@ -127,3 +127,29 @@ async fn large_blobs_arrive_byte_by_byte_whole_in_ranges_and_many_at_once() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_2_without_tls_pushes_and_pulls_the_same_bytes() {
+    use http_body_util::{BodyExt as _, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let registry = TestRegistry::start().await;
+    let alice = registry.user("alice").await;
+    let stream = tokio::net::TcpStream::connect(registry.address).await.unwrap();
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let bytes = railhead_testkit::random_bytes(8, 3_000_000);
+    let digest = railhead_oci::Digest::sha256(&bytes);
+    let mut ask = async |method: Method, path: String, body: bytes::Bytes| {
+        let uri = format!("http://{}{path}", registry.address);
+        let request = http::Request::builder().method(method).uri(uri);
+        let request = request.header("authorization", format!("Bearer {alice}"));
+        let response = sender.send_request(request.body(Full::new(body)).unwrap()).await.unwrap();
+        assert_eq!(response.version(), http::Version::HTTP_2);
+        (response.status().as_u16(), response.into_body().collect().await.unwrap().to_bytes())
+    };
+    let push = format!("/v2/alice/a/blobs/uploads/?digest={digest}");
+    assert_eq!(ask(Method::POST, push, bytes.clone()).await.0, 201);
+    let pulled = ask(Method::GET, format!("/v2/alice/a/blobs/{digest}"), bytes::Bytes::new()).await;
+    assert_eq!(pulled, (200, bytes));
+}

@@ -70,7 +70,7 @@ async fn deleting_a_child_is_noticed_by_the_index_that_needs_it() {
     let missing = index_of(&[(child.media_type, &bytes::Bytes::from_static(b"{}"))]);
     let refused = registry.put_manifest(&alice, "alice/app", "broken", kind, &missing).await;
     assert_eq!(refused.is(404).code(), "MANIFEST_BLOB_UNKNOWN");
-    let sparse = TestRegistry::with().registry(|settings| settings.sparse_indexes = true).start().await;
+    let sparse = TestRegistry::with().registry(|settings| settings.sparse = true).start().await;
     let alice = sparse.user("alice").await;
     let _ = sparse.put_manifest(&alice, "alice/app", "broken", kind, &missing).await.is(201);
 }
