@@ -238,6 +238,18 @@ impl UploadSession {
         self.open.as_ref().map(|open| open.parked.upload.id)
     }
 
+    /// Drops what was received: the client sends it again from the start.
+    pub async fn rewind(&mut self) -> Result<()> {
+        let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;
+        let upload = &mut open.parked.upload;
+        let (object, state) = (stage_id(upload.id)?, StageState(upload.store_state.clone()));
+        open.writer = Some(self.registry.0.store.open(&object, &state, 0).await?);
+        upload.offset = 0;
+        open.parked.hasher = Hasher::new(upload.algorithm);
+        open.base = (open.parked.hasher.clone(), 0);
+        Ok(())
+    }
+
     /// Refuses early what cannot fit, and reserves room, when `bytes` more are announced.
     pub async fn expect(&mut self, bytes: u64) -> Result<()> {
         let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;

@@ -82,8 +82,8 @@ pub(crate) async fn write(
     name: &RepositoryName,
     id: UploadId,
 ) -> Result<Answer, Failure> {
-    let session = exchange.core().registry.open_upload(name, id).await?;
-    in_order(exchange, &session)?;
+    let mut session = exchange.core().registry.open_upload(name, id).await?;
+    in_order(exchange, &mut session).await?;
     let session = receive(exchange, session).await?;
     let offset = session.pause(exchange.now).await?;
     progress(StatusCode::ACCEPTED, name, id, offset)
@@ -103,8 +103,8 @@ pub(crate) async fn finish(
     };
     let digest = digest_parameter(&digest)?;
     exchange.story.digest = Some(digest.to_string().into());
-    let session = exchange.core().registry.open_upload(name, id).await?;
-    in_order(exchange, &session)?;
+    let mut session = exchange.core().registry.open_upload(name, id).await?;
+    in_order(exchange, &mut session).await?;
     let session = receive(exchange, session).await?;
     session.finish(&digest, exchange.now).await?;
     created(name, &digest)
@@ -121,11 +121,17 @@ pub(crate) async fn cancel(
 }
 
 /// A chunk that says where it starts must start where the upload is.
-fn in_order(exchange: &Exchange, session: &UploadSession) -> Result<(), Failure> {
+///
+/// `Range: 0-0` is what clients are told of an upload that has nothing yet, and of one that has a single byte. So one with
+/// a single byte also takes a chunk from the start.
+async fn in_order(exchange: &Exchange, session: &mut UploadSession) -> Result<(), Failure> {
     let Some(header) = exchange.story.parts.headers.get(CONTENT_RANGE) else { return Ok(()) };
     let invalid = |message: String| Failure::bad_request(ErrorCode::RangeInvalid, message);
     let text = header.to_str().map_err(|_| invalid("the Content-Range is not readable text".to_owned()))?;
     let range = ContentRange::read(text).map_err(|error| invalid(error.to_string()))?;
+    if range.start == 0 && session.offset() == 1 {
+        session.rewind().await?;
+    }
     if range.start != session.offset() {
         return Err(railhead_registry::Error::UploadOffset { offset: session.offset() }.into());
     }

@@ -48,6 +48,25 @@ async fn a_range_is_read_with_and_without_its_unit_and_out_of_order_is_416_with_
     let _ = put.header("content-range", "20-29").body(vec![7; 10]).send().await.is(201);
 }
 
+/// `0-0` is said of an upload with nothing and of one with a single byte: a client that goes on at either must get on.
+#[tokio::test]
+async fn an_upload_cut_after_its_first_byte_goes_on_from_either_end_of_its_range() {
+    let registry = TestRegistry::start().await;
+    let alice = registry.user("alice").await;
+    let bytes = Bytes::from_static(b"0123456789");
+    for start in [0, 1] {
+        let location = registry.begin(&alice, "alice/a").await;
+        let _ =
+            registry.ask(Method::PATCH, &location).bearer(&alice).body(bytes.slice(..1)).send().await.is(202);
+        assert_eq!(registry.get(&alice, &location).await.is(204).header("range"), "0-0");
+        let patch = registry.ask(Method::PATCH, &location).bearer(&alice);
+        let patch = patch.header("content-range", format!("{start}-9")).body(bytes.slice(start..));
+        assert_eq!(patch.send().await.is(202).header("range"), "0-9");
+        let put = format!("{location}?digest={}", Digest::sha256(&bytes));
+        let _ = registry.ask(Method::PUT, put).bearer(&alice).send().await.is(201);
+    }
+}
+
 /// spec: the last chunk in PUT, a single POST, empty blobs, sha512; distribution-spec#198
 #[tokio::test]
 async fn every_way_to_push_a_blob_works_with_every_algorithm() {
