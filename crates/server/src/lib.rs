@@ -64,6 +64,15 @@ pub struct Listeners {
     pub control: Option<UnixListener>,
 }
 
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Connections that were cut because they did not end in time.
+    pub cut: usize,
+    /// Whether nothing is left to be cleaned up from an earlier run that was killed.
+    pub clean: bool,
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -79,24 +88,30 @@ impl Server {
         Self(Arc::new(Core { access, registry, api, settings, metrics: metrics::Metrics::new(), log }))
     }
 
-    /// Serves until `stop` turns true. Gives the number of connections that had to be cut.
-    pub async fn run(&self, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<usize, ServeError> {
+    /// Serves until `stop` turns true.
+    pub async fn run(&self, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<Ended, ServeError> {
         let acceptor = listeners.certificates.as_ref().map(Certificates::acceptor).transpose()?;
         let tcp = listeners.tcp.into_iter().map(|listener| (listener, acceptor.clone())).collect();
         let doors = Doors { tcp, control: listeners.control };
         let mut aside = tokio::task::JoinSet::new();
         aside.spawn(flush(self.0.clone()));
         aside.spawn(expire(self.0.clone()));
-        if self.0.settings.sweep {
-            aside.spawn(sweep(self.0.clone(), SystemTime::now()));
-        }
+        let sweeping = self.0.settings.sweep.then(|| tokio::spawn(sweep(self.0.clone(), SystemTime::now())));
         if let Some(certificates) = listeners.certificates {
             aside.spawn(reload(certificates));
         }
         let cut = listener::serve(self.0.clone(), doors, stop, self.0.settings.shutdown).await;
+        let clean = match sweeping {
+            None => true,
+            // It has as long as a request has; what it does not get to, it gets to after the next start.
+            Some(sweeping) => {
+                let ended = tokio::time::timeout(self.0.settings.shutdown, sweeping).await;
+                matches!(ended, Ok(Ok(true)))
+            }
+        };
         aside.shutdown().await;
         flush_once(&self.0).await;
-        Ok(cut)
+        Ok(Ended { cut, clean })
     }
 }
 
@@ -129,21 +144,26 @@ async fn expire(core: Arc<Core>) {
     }
 }
 
-/// Cleans up after a kill, beside the requests.
-async fn sweep(core: Arc<Core>, started: SystemTime) {
+/// Cleans up after a kill, beside the requests. True when nothing is left to be cleaned up.
+async fn sweep(core: Arc<Core>, started: SystemTime) -> bool {
     match railhead_upkeep::sweep(&core.registry, started).await {
-        Ok(swept) if swept == railhead_upkeep::Swept::default() => {}
-        Ok(swept) => tracing::info!(
-            staged = swept.staged,
-            objects = swept.objects,
-            bytes = swept.bytes,
-            "what the last run left behind when it was killed is removed"
-        ),
+        Ok(swept) => {
+            if swept != railhead_upkeep::Swept::default() {
+                tracing::info!(
+                    staged = swept.staged,
+                    objects = swept.objects,
+                    bytes = swept.bytes,
+                    "what the last run left behind when it was killed is removed"
+                );
+            }
+            true
+        }
         Err(error) => {
             tracing::warn!(
                 error = failure::chain(&error),
                 "what the last run left behind could not be removed"
             );
+            false
         }
     }
 }

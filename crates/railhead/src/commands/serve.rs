@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use railhead_server::{AccessLog, Certificates, Listeners, Server};
+use railhead_server::{AccessLog, Certificates, Ended, Listeners, Server};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -132,12 +132,14 @@ async fn serve(config: &Config, printer: Printer) -> Result<()> {
         .map_err(|error| Failure::new(Exit::Failed, "cannot write to the data directory").because(&error))?;
     settings.sweep = serving.was_killed;
     let served = run(config, printer, &site, settings, tcp, address, certificates).await;
+    let closed = site.close().await;
     // What failed first is what there is to say.
-    let closed = served.and(site.close().await);
-    if closed.is_ok() {
+    let clean = served?;
+    closed?;
+    if clean {
         serving.end();
     }
-    closed
+    Ok(())
 }
 
 /// A file that is there while a server runs, and is left behind by one that was killed.
@@ -168,7 +170,7 @@ async fn run(
     tcp: TcpListener,
     address: SocketAddr,
     certificates: Option<Certificates>,
-) -> Result<()> {
+) -> Result<bool> {
     let bootstrap = site
         .access
         .bootstrap()
@@ -188,7 +190,7 @@ async fn run(
     // Connections wait at the socket from the moment it was bound, so this is true already.
     Welcome::new(config, address, certificates.as_ref(), bootstrap.as_ref()).say(printer)?;
     let listeners = Listeners { tcp: vec![tcp], certificates, control: Some(control) };
-    let cut = server
+    let Ended { cut, clean } = server
         .run(listeners, stopped)
         .await
         .map_err(|error| Failure::new(Exit::Failed, "cannot serve").because(&error))?;
@@ -199,7 +201,7 @@ async fn run(
         let limit = config.shutdown.as_secs();
         printer.warning(&format!("{cut} connections were cut: they did not end within {limit} s"));
     }
-    Ok(())
+    Ok(clean)
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
