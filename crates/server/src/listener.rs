@@ -35,7 +35,7 @@ const READ_FEW: usize = 256 << 10;
 /// The same when it comes as one of many, so that many at a time take little memory.
 const READ_MANY: usize = 128 << 10;
 /// So many connections are few.
-const FEW: usize = 16;
+const FEW: usize = 8;
 /// Bytes of an HTTP/2 stream that may be under way.
 const H2_WINDOW: u32 = 1 << 20;
 

@@ -15,8 +15,8 @@ use memmap2::MmapMut;
 const LARGE: usize = 256 * 1024;
 /// Length of a small one.
 const SMALL: usize = 32 * 1024;
-/// 8 MiB in all: more transfers than that share the processors anyway, and make do with small buffers.
-const LARGE_MAX: usize = 32;
+/// 6 MiB in all: more transfers than that share the processors anyway, and make do with small buffers.
+const LARGE_MAX: usize = 24;
 
 static IDLE: Mutex<Vec<MmapMut>> = Mutex::new(Vec::new());
 static LARGE_COUNT: AtomicUsize = AtomicUsize::new(0);
