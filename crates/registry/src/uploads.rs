@@ -18,6 +18,8 @@ use crate::{Error, Registry, Result};
 const RESERVE_STEP: u64 = 16 << 20;
 /// Bytes after which the catalog hears of an upload whose bytes are in files.
 const SAVE_EVERY: u64 = 64 << 20;
+/// Milliseconds after which it hears of it all the same.
+const TOUCH_EVERY: i64 = 10 * 60 * 1000;
 
 /// How far an upload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -425,7 +427,9 @@ async fn park(registry: &Registry, mut open: Open, mut slot: Slot, now: Timestam
     let offset = upload.offset;
     let tells = matches!(registry.0.store, Store::Files(_)) && registry.0.catalog.is_exclusive();
     let unsaved = offset.abs_diff(open.parked.saved);
-    if unsaved > 0 && (!tells || unsaved >= SAVE_EVERY) {
+    // A slow upload must be seen to be alive, or it expires.
+    let long_ago = now.0.saturating_sub(upload.touched_at.0) >= TOUCH_EVERY;
+    if unsaved > 0 && (!tells || unsaved >= SAVE_EVERY || long_ago) {
         let state = UploadState {
             algorithm: upload.algorithm,
             offset,
@@ -434,6 +438,7 @@ async fn park(registry: &Registry, mut open: Open, mut slot: Slot, now: Timestam
         };
         registry.0.catalog.save_upload(upload.id, open.parked.saved, state, now).await?;
         open.parked.saved = offset;
+        open.parked.upload.touched_at = now;
     }
     *slot = Some(open.parked);
     Ok(offset)
