@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// One `WWW-Authenticate` header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Challenge {
     /// Lower case: `bearer`, `basic`.
     pub scheme: String,

@@ -10,6 +10,7 @@ mod admin;
 mod challenge;
 mod connect;
 mod error;
+pub mod hops;
 mod http1;
 mod registry;
 
