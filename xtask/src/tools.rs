@@ -16,9 +16,14 @@ pub fn directory() -> Option<PathBuf> {
 
 /// A program on the PATH or in the tools directory.
 pub fn find(name: &str) -> Option<PathBuf> {
+    places().map(|place| place.join(name)).find(|file| file.is_file())
+}
+
+/// The PATH, and behind it the tools directory.
+fn places() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = directory().map(|tools| tools.join("bin"));
-    std::env::split_paths(&path).chain(tools).map(|place| place.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path).chain(tools).collect::<Vec<_>>().into_iter()
 }
 
 /// The cargo that runs this.
@@ -26,10 +31,14 @@ pub fn cargo() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// A command in the workspace's directory.
+/// A command in the workspace's directory, which finds what `tools/install` installed.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    // A PATH that cannot be joined has a directory with a colon in its name: then it stays as it was.
+    if let Ok(path) = std::env::join_paths(places()) {
+        command.env("PATH", path);
+    }
     command
 }
 
