@@ -1,36 +1,26 @@
-//! Reads what a registry says about how to authenticate (RFC 9110, 11.6.1).
+//! What a registry says about how to authenticate, in the form that records keep.
 
 use std::collections::BTreeMap;
 
-/// One `WWW-Authenticate` header.
+/// One challenge of `WWW-Authenticate`, as [`railhead_oci::Challenge`] read it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Challenge {
     /// Lower case: `bearer`, `basic`.
     pub scheme: String,
-    /// Its parameters, names in lower case.
+    /// Its parameters, names in lower case; of one that comes twice the first.
     pub parameters: BTreeMap<String, String>,
 }
 
 impl Challenge {
-    /// Reads a header that has one challenge.
-    pub fn parse(header: &str) -> Option<Self> {
-        let (scheme, mut rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        let mut parameters = BTreeMap::new();
-        loop {
-            rest = rest.trim_start_matches([' ', ',']);
-            if rest.is_empty() {
-                return Some(Self { scheme: scheme.to_ascii_lowercase(), parameters });
-            }
-            let (name, after) = rest.split_once('=')?;
-            let (value, after) = if let Some(quoted) = after.strip_prefix('"') {
-                unquote(quoted)?
-            } else {
-                let end = after.find(',').unwrap_or(after.len());
-                (after[..end].trim().to_owned(), &after[end..])
-            };
-            parameters.insert(name.trim().to_ascii_lowercase(), value);
-            rest = after;
-        }
+    /// The challenges in the values of all `WWW-Authenticate` headers of an answer, in order.
+    pub fn parse_all<'a>(values: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
+        railhead_oci::Challenge::parse_all(values).into_iter().map(Self::from).collect()
+    }
+
+    /// The one that a client answers: the first `Bearer`, else the first `Basic`.
+    pub fn preferred(challenges: &[Self]) -> Option<&Self> {
+        let of = |scheme| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        of("bearer").or_else(|| of("basic"))
     }
 
     /// A parameter.
@@ -39,18 +29,14 @@ impl Challenge {
     }
 }
 
-/// A quoted string behind its first quote, and what is behind its last.
-fn unquote(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => value.push(letters.next()?.1),
-            letter => value.push(letter),
+impl From<railhead_oci::Challenge> for Challenge {
+    fn from(challenge: railhead_oci::Challenge) -> Self {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in challenge.parameters {
+            parameters.entry(name).or_insert(value);
         }
+        Self { scheme: challenge.scheme.to_ascii_lowercase(), parameters }
     }
-    None
 }
 
 #[cfg(test)]
@@ -58,14 +44,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_is_read_with_commas_inside_of_quotes() {
-        let header =
-            r#"Bearer realm="https://h/token",service="h",scope="repository:a/b:pull,push", error=x"#;
-        let challenge = Challenge::parse(header).unwrap();
-        assert_eq!(challenge.scheme, "bearer");
-        assert_eq!(challenge.parameter("scope"), Some("repository:a/b:pull,push"));
-        assert_eq!(challenge.parameter("error"), Some("x"));
-        assert_eq!(Challenge::parse("Basic").unwrap().scheme, "basic");
-        assert_eq!(Challenge::parse(r#"Bearer realm="open"#), None);
+    fn bearer_is_answered_before_basic() {
+        let all = Challenge::parse_all([
+            "Negotiate",
+            r#"BASIC realm="a""#,
+            r#"Bearer realm="https://h/token",realm="second",scope="repository:a/b:pull,push""#,
+        ]);
+        assert_eq!(all.len(), 3);
+        let preferred = Challenge::preferred(&all).unwrap();
+        assert_eq!(preferred.scheme, "bearer");
+        assert_eq!(preferred.parameter("realm"), Some("https://h/token"));
+        assert_eq!(preferred.parameter("scope"), Some("repository:a/b:pull,push"));
+        assert_eq!(Challenge::preferred(&all[..2]).unwrap().scheme, "basic");
+        assert_eq!(Challenge::preferred(&all[..1]), None);
     }
 }

@@ -162,13 +162,20 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Connects; every failure says at which step.
-    pub(crate) async fn open(origin: &Origin, trust: Option<&Trust>) -> io::Result<Self> {
+    /// Connects to `origin`, or to the `ADDRESS:PORT` of `connect` in its stead; every failure says at which step.
+    pub(crate) async fn open(
+        origin: &Origin,
+        connect: Option<&str>,
+        trust: Option<&Trust>,
+    ) -> io::Result<Self> {
         let (https, host, port) = match origin {
             Origin::Socket(path) => return UnixStream::connect(path).await.map(Self::Unix),
             Origin::Web { https, host, port, .. } => (*https, host.as_str(), *port),
         };
-        let tcp = TcpStream::connect((host, port)).await?;
+        let tcp = match connect {
+            Some(address) => TcpStream::connect(address).await?,
+            None => TcpStream::connect((host, port)).await?,
+        };
         tcp.set_nodelay(true)?;
         if !https {
             return Ok(Self::Tcp(tcp));

@@ -16,12 +16,15 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::connect::Stream;
+use crate::hops::Route;
 use crate::{Error, Origin, Result, Trust};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Connections that are kept for the next request.
 const KEPT: usize = 8;
+/// What requests call their sender.
+pub(crate) const AGENT: &str = concat!("railhead/", env!("CARGO_PKG_VERSION"));
 
 /// The body of a request.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -80,6 +83,8 @@ pub struct Http(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     origin: Origin,
+    /// `ADDRESS:PORT` that is connected to in place of the origin's host.
+    connect: Option<String>,
     trust: Option<Trust>,
     timeout: Duration,
     agent: HeaderValue,
@@ -89,8 +94,18 @@ struct Inner {
 impl Http {
     /// To `origin`, trusting `trust` if it speaks TLS; every answer must begin within `timeout`.
     pub fn new(origin: Origin, trust: Option<Trust>, timeout: Duration) -> Self {
-        let agent = HeaderValue::from_static(concat!("railhead/", env!("CARGO_PKG_VERSION")));
-        Self(Arc::new(Inner { origin, trust, timeout, agent, idle: Mutex::default() }))
+        Self::with(origin, None, trust, timeout)
+    }
+
+    /// To the registry at the end of `route`: its URL is what is asked, its `connect` is where the connection goes.
+    /// `trust` is what [`Trust::system`] makes of the route's `ca`.
+    pub fn over(route: &Route, trust: Option<Trust>, timeout: Duration) -> Self {
+        Self::with(route.url.clone(), route.connect.clone(), trust, timeout)
+    }
+
+    fn with(origin: Origin, connect: Option<String>, trust: Option<Trust>, timeout: Duration) -> Self {
+        let agent = HeaderValue::from_static(AGENT);
+        Self(Arc::new(Inner { origin, connect, trust, timeout, agent, idle: Mutex::default() }))
     }
 
     /// Where requests go.
@@ -162,10 +177,13 @@ impl Http {
 
     async fn connect(&self) -> Result<SendRequest<Body>> {
         let origin = &self.0.origin;
-        let stream = tokio::time::timeout(CONNECT, Stream::open(origin, self.0.trust.as_ref()))
-            .await
-            .map_err(|_| self.timed_out(CONNECT))?
-            .map_err(|source| Error::Connect { to: origin.to_string(), source })?;
+        let stream = tokio::time::timeout(
+            CONNECT,
+            Stream::open(origin, self.0.connect.as_deref(), self.0.trust.as_ref()),
+        )
+        .await
+        .map_err(|_| self.timed_out(CONNECT))?
+        .map_err(|source| Error::Connect { to: origin.to_string(), source })?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|source| Error::Exchange { to: origin.to_string(), source })?;

@@ -35,7 +35,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    fn basic(&self) -> Result<HeaderValue> {
+    pub(crate) fn basic(&self) -> Result<HeaderValue> {
         let text = STANDARD.encode(format!("{}:{}", self.user, self.secret.expose_secret()));
         secret_header(format!("Basic {text}"))
     }
@@ -83,12 +83,12 @@ impl Registry {
         if first.status != StatusCode::UNAUTHORIZED {
             return Ok(first);
         }
-        let Some(challenge) = first.header(WWW_AUTHENTICATE.as_str()).and_then(Challenge::parse) else {
-            return Ok(first);
-        };
+        let headers = first.headers.get_all(WWW_AUTHENTICATE);
+        let challenges = Challenge::parse_all(headers.iter().filter_map(|value| value.to_str().ok()));
+        let Some(challenge) = Challenge::preferred(&challenges) else { return Ok(first) };
         let authorization = match (challenge.scheme.as_str(), &self.credentials) {
             ("bearer", _) => {
-                let Some(token) = self.token(&challenge, scope).await? else { return Ok(first) };
+                let Some(token) = self.token(challenge, scope).await? else { return Ok(first) };
                 self.tokens
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -379,7 +379,7 @@ fn bearer(token: &SecretString) -> Result<HeaderValue> {
     secret_header(format!("Bearer {}", token.expose_secret()))
 }
 
-fn secret_header(text: String) -> Result<HeaderValue> {
+pub(crate) fn secret_header(text: String) -> Result<HeaderValue> {
     let mut value = HeaderValue::try_from(text).map_err(http::Error::from)?;
     value.set_sensitive(true);
     Ok(value)
