@@ -115,7 +115,15 @@ impl Store {
         }
     }
 
-    /// Forgets a staged object. It is no error if there is none.
+    /// The key that what is staged as `id` will have, in a store that knows it before the commit, as S3 does.
+    pub const fn early_key(&self, id: &StageId) -> Option<ObjectKey> {
+        match self {
+            Self::Files(_) | Self::Memory(_) => None,
+            Self::S3(_) => Some(ObjectKey::unnamed(*id)),
+        }
+    }
+
+    /// Forgets a staged object. It is no error if there is none. One that was committed stays.
     pub async fn discard(&self, id: &StageId, state: &StageState) -> Result<()> {
         match self {
             Self::Files(store) => store.discard(*id).await,

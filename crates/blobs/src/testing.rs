@@ -48,6 +48,29 @@ impl MotoServer {
         Ok(Self { address, _process: process })
     }
 
+    /// Starts it. `None`, with a line that says why, when it is not installed; where `CI` is `true` that is an error.
+    pub async fn start_if_installed() -> io::Result<Option<Self>> {
+        match Self::start().await {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && std::env::var("CI").as_deref() != Ok("true") =>
+            {
+                #[expect(clippy::print_stderr, reason = "the test's own output")]
+                {
+                    eprintln!("not run on S3: moto_server is not installed (pip install 'moto[server]')");
+                }
+                Ok(None)
+            }
+            started => started.map(Some),
+        }
+    }
+
+    /// How many multipart uploads are begun and neither completed nor aborted, whatever their prefix.
+    pub async fn unfinished(&self) -> io::Result<usize> {
+        let listing = ask(self.address, "GET", "?uploads").await?;
+        Ok(listing.matches("<UploadId>").count())
+    }
+
     /// How its bucket is reached, with `prefix` before every name.
     pub fn config(&self, prefix: &str) -> S3Config {
         S3Config {
@@ -64,18 +87,22 @@ impl MotoServer {
 
 const BUCKET: &str = "railhead";
 
-/// Moto checks no signature, so the one request that the store itself never makes is written by hand.
 async fn make_bucket(address: SocketAddr) -> io::Result<()> {
+    ask(address, "PUT", "").await.map(drop)
+}
+
+/// Moto checks no signature, so the few requests that the store itself never makes are written by hand.
+async fn ask(address: SocketAddr, method: &str, query: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!(
-        "PUT /{BUCKET} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\
+        "{method} /{BUCKET}{query} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     match answer.split(' ').nth(1) {
-        Some("200") => Ok(()),
-        _ => Err(io::Error::other(format!("moto_server did not make the bucket: {answer}"))),
+        Some("200") => Ok(answer),
+        _ => Err(io::Error::other(format!("moto_server refused {method} of its bucket{query}: {answer}"))),
     }
 }

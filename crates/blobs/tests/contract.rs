@@ -1,7 +1,6 @@
 //! What every store promises, run by every backend.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "says which promise failed, or why none was tried")]
 
 mod backends;
 

@@ -105,6 +105,17 @@ impl Catalog {
         .await
     }
 
+    /// The blob whose bytes are the object with that key.
+    pub async fn blob_by_key(&self, key: &str) -> Result<Option<BlobRecord>> {
+        let key = key.to_owned();
+        self.read("look up a blob by its object", move |sql| {
+            let statement =
+                "SELECT digest, size, object_key, damaged, created_at FROM blob WHERE object_key = ?1";
+            sql.first(statement, params![&key])?.map(|mut row| BlobRecord::read(&mut row)).transpose()
+        })
+        .await
+    }
+
     /// Up to `limit` blobs behind the digest `after`, ordered by digest.
     pub async fn blobs(&self, after: Option<&Digest>, limit: u32) -> Result<Vec<BlobRecord>> {
         let after = after.map_or_else(String::new, ToString::to_string);

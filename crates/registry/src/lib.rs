@@ -7,13 +7,15 @@
 //! [`UploadSession::finish`] for each blob, then [`Registry::put_manifest`].
 //!
 //! Invariants:
-//! - Bytes are hashed once, on their way to their final object; they are never moved or read again for a push.
+//! - Bytes are hashed once, on their way to their final object; they are never moved, and read again for a push only when
+//!   the client names another algorithm than sha256 as late as at its end.
 //! - An object is in the store, synced, before the catalog names it, and the catalog forgets it before it is removed.
 //!   What a kill leaves between the two is an object that the catalog does not know, never the other way round.
 //! - What is remembered is forgotten before the change that outdates it is answered.
 
 mod blobs;
 mod error;
+mod leftovers;
 mod lists;
 mod manifests;
 mod remembered;

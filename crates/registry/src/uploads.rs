@@ -6,16 +6,19 @@
 //!
 //! A session that is dropped in the middle, because its client vanished, pauses by itself.
 
+mod open;
+
 use bytes::Bytes;
-use railhead_blobs::{ObjectKey, StageId, StageState, StageWriter, Store};
-use railhead_catalog::{Limit, NewBlob, NewUpload, OwnerId, Timestamp, Upload, UploadId, UploadState};
+use railhead_blobs::{ObjectKey, StageId, StageState, Store};
+use railhead_catalog::{
+    Error as CatalogError, Limit, NewBlob, NewUpload, OwnerId, Timestamp, Upload, UploadId, UploadState,
+};
 use railhead_oci::{Algorithm, Digest, Hasher, RepositoryName};
 
+use self::open::{Open, reserve};
 use crate::sessions::{Limits, Parked, Slot};
 use crate::{Error, Registry, Result};
 
-/// Bytes of quota that an upload of unknown size reserves at a time.
-const RESERVE_STEP: u64 = 16 << 20;
 /// Bytes after which the catalog hears of an upload whose bytes are in files.
 const SAVE_EVERY: u64 = 64 << 20;
 /// Milliseconds after which it hears of it all the same.
@@ -37,14 +40,6 @@ pub struct UploadSession {
     // Declared before `slot`, and given up together with it.
     open: Option<Open>,
     slot: Option<Slot>,
-}
-
-#[derive(Debug)]
-struct Open {
-    parked: Parked,
-    writer: Option<StageWriter>,
-    /// The hash and the offset at which the writer was opened: what is left when a write fails.
-    base: (Hasher, u64),
 }
 
 impl std::fmt::Debug for Registry {
@@ -155,30 +150,6 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes an object that the catalog does not know, as a kill between the two leaves it. True if it was one.
-    pub async fn forget_orphan(&self, key: &ObjectKey) -> Result<bool> {
-        let Some(digest) = key.digest() else { return Ok(false) };
-        if self.is_known(digest, key).await? {
-            return Ok(false);
-        }
-        // The object may belong to a request that is about to tell the catalog: such a one holds the upload's lock.
-        let Ok(id) = key.stage_id().to_string().parse::<UploadId>() else { return Ok(false) };
-        let Some(slot) = self.0.sessions.lock(id).await else { return Ok(false) };
-        let orphan = !self.is_known(digest, key).await?;
-        if orphan {
-            self.0.catalog.end_upload(id).await?;
-            self.0.store.remove(key).await?;
-        }
-        drop(slot);
-        self.0.sessions.forget(id);
-        Ok(orphan)
-    }
-
-    async fn is_known(&self, digest: &Digest, key: &ObjectKey) -> Result<bool> {
-        let record = self.0.catalog.blob(digest).await?;
-        Ok(record.is_some_and(|record| record.key == key.to_string()))
-    }
-
     async fn limits(&self, owner: OwnerId) -> Result<Limits> {
         let owner = self.0.catalog.owner_by_id(owner).await?.ok_or(Error::OwnerUnknown)?;
         let layer = match owner.layer_limit.unwrap_or(self.0.settings.layer_limit) {
@@ -221,11 +192,64 @@ impl Registry {
         Ok(())
     }
 
+    /// Forgets the bytes of an upload that this process has just ended in the catalog; nobody else can, so nobody
+    /// has made a blob of them.
     async fn discard(&self, id: UploadId, state: &StageState) {
         let Ok(object) = stage_id(id) else { return };
-        if let Err(error) = self.0.store.discard(&object, state).await {
+        let mut discarded = self.0.store.discard(&object, state).await;
+        // It may have become an object without becoming a blob.
+        if let Some(key) = self.0.store.early_key(&object).filter(|_| discarded.is_ok()) {
+            discarded = self.0.store.remove(&key).await;
+        }
+        if let Err(error) = discarded {
             tracing::warn!(upload = %id, %error, "a staged object that is no longer needed could not be removed");
         }
+    }
+
+    /// Binds the digest to its object and ends the upload. After an error the object is gone.
+    async fn bind(&self, upload: &Upload, digest: &Digest, key: &ObjectKey, now: Timestamp) -> Result<()> {
+        let new = NewBlob {
+            repository: upload.repository,
+            digest: *digest,
+            size: upload.offset,
+            key: key.to_string(),
+            upload: Some(upload.id),
+            quota: self.0.settings.quota,
+        };
+        let bound = self.0.catalog.commit_blob(new, now).await;
+        self.0.remembered.changed(&upload.repository_name);
+        self.0.remembered.forget_blob(&upload.repository_name, digest);
+        match bound {
+            Ok(committed) => {
+                self.remove_object(committed.former_key.as_deref()).await;
+                Ok(())
+            }
+            // The answer of a catalog across a network can get lost behind a commit that was done.
+            Err(error) => match self.0.catalog.blob_by_key(&key.to_string()).await {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => {
+                    self.remove_object(Some(&key.to_string())).await;
+                    Err(match error {
+                        // Another replica ended it, or the repository was deleted.
+                        CatalogError::NotFound(_) => Error::UploadUnknown,
+                        error => error.into(),
+                    })
+                }
+                Err(unsure) => {
+                    tracing::warn!(%key, error = %unsure, "an object stays, since the catalog does not say whether it knows it");
+                    Err(error.into())
+                }
+            },
+        }
+    }
+
+    /// The digest of an object of `size` bytes.
+    async fn hash_object(&self, key: &ObjectKey, size: u64, algorithm: Algorithm) -> Result<Digest> {
+        let (mut hasher, mut reader) = (Hasher::new(algorithm), self.0.store.read(key, 0..size, size).await?);
+        while let Some(piece) = reader.next().await.transpose()? {
+            hasher.update(&piece);
+        }
+        Ok(hasher.finish())
     }
 }
 
@@ -270,8 +294,7 @@ impl UploadSession {
         let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;
         let written = open.write(&self.registry, bytes).await;
         if written.is_err() {
-            open.writer = None;
-            (open.parked.hasher, open.parked.upload.offset) = open.base.clone();
+            open.fall_back(&self.registry).await;
         }
         written
     }
@@ -287,15 +310,29 @@ impl UploadSession {
     /// Makes the upload a blob of its repository; then it is there for good.
     ///
     /// # Errors
-    /// On a wrong digest the upload is over and what it reserved is given back.
+    /// On a wrong digest, or when the catalog refuses the blob, the upload is over and what it reserved is given back.
+    /// When the store fails it is where it was when this session was opened.
     pub async fn finish(mut self, digest: &Digest, now: Timestamp) -> Result<u64> {
-        match self.commit(digest, now).await {
-            Ok(size) => Ok(size),
-            Err(error @ (Error::DigestMismatch { .. } | Error::Quota(_))) => {
-                self.abandon().await?;
+        let registry = self.registry.clone();
+        let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;
+        let finished = match open.make(&registry, digest).await {
+            Ok(key) => registry.bind(&open.parked.upload, digest, &key, now).await,
+            Err(error @ Error::DigestMismatch { .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+        let (id, size) = (open.parked.upload.id, open.parked.upload.offset);
+        match finished {
+            Ok(()) => {
+                self.open = None;
+                registry.0.sessions.forget(id);
+                Ok(size)
+            }
+            Err(error) => {
+                if let Err(again) = self.abandon().await {
+                    tracing::warn!(upload = %id, error = %again, "an upload that failed could not be ended, and will expire");
+                }
                 Err(error)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -304,47 +341,12 @@ impl UploadSession {
         let Some(open) = self.open.take() else { return Err(Error::UploadUnknown) };
         let (id, state) = (open.parked.upload.id, StageState(open.parked.upload.store_state));
         drop(open.writer);
-        self.registry.0.catalog.end_upload(id).await?;
+        let ended = self.registry.0.catalog.end_upload(id).await?;
         self.registry.0.sessions.forget(id);
-        self.registry.discard(id, &state).await;
-        Ok(())
-    }
-
-    async fn commit(&mut self, expected: &Digest, now: Timestamp) -> Result<u64> {
-        let registry = self.registry.clone();
-        let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;
-        open.check(&registry, expected).await?;
-        let upload = &open.parked.upload;
-        let (id, size, name) = (upload.id, upload.offset, upload.repository_name.clone());
-        let object = stage_id(id)?;
-        let key = if let Some(writer) = open.writer.take() {
-            writer.commit(expected).await?
-        } else {
-            let state = StageState(upload.store_state.clone());
-            registry.0.store.commit(&object, &state, expected, size).await?
-        };
-        let new = NewBlob {
-            repository: upload.repository,
-            digest: *expected,
-            size,
-            key: key.to_string(),
-            upload: Some(id),
-            quota: registry.0.settings.quota,
-        };
-        match registry.0.catalog.commit_blob(new, now).await {
-            Ok(committed) => {
-                registry.0.remembered.changed(&name);
-                registry.0.remembered.forget_blob(&name, expected);
-                self.open = None;
-                registry.0.sessions.forget(id);
-                registry.remove_object(committed.former_key.as_deref()).await;
-                Ok(size)
-            }
-            Err(error) => {
-                registry.remove_object(Some(&key.to_string())).await;
-                Err(error.into())
-            }
+        if ended.is_some() {
+            self.registry.discard(id, &state).await;
         }
+        Ok(())
     }
 }
 
@@ -362,68 +364,13 @@ impl Drop for UploadSession {
     }
 }
 
-impl Open {
-    async fn write(&mut self, registry: &Registry, bytes: Bytes) -> Result<()> {
-        let length = bytes.len() as u64;
-        let total = self.parked.upload.offset + length;
-        if let Some(limit) = self.parked.limits.layer.filter(|limit| total > *limit) {
-            return Err(Error::LayerTooLarge { limit });
-        }
-        if total > self.parked.upload.reserved {
-            reserve(registry, &mut self.parked, total.next_multiple_of(RESERVE_STEP)).await?;
-        }
-        if self.writer.is_none() {
-            let (object, state) =
-                (stage_id(self.parked.upload.id)?, StageState(self.parked.upload.store_state.clone()));
-            self.base = (self.parked.hasher.clone(), self.parked.upload.offset);
-            self.writer = Some(registry.0.store.open(&object, &state, self.parked.upload.offset).await?);
-        }
-        if let Some(writer) = &mut self.writer {
-            self.parked.hasher.update(&bytes);
-            writer.write(bytes).await?;
-            self.parked.upload.offset = total;
-        }
-        Ok(())
-    }
-
-    /// Compares the content with the digest that the client gives.
-    async fn check(&mut self, registry: &Registry, expected: &Digest) -> Result<()> {
-        let upload = &mut self.parked.upload;
-        let found = if upload.algorithm == expected.algorithm() {
-            self.parked.hasher.clone().finish()
-        } else {
-            // The client did not announce the algorithm when it began, so the content is read once more.
-            if let Some(writer) = self.writer.take() {
-                upload.store_state = writer.pause().await?.0;
-            }
-            let (object, state) = (stage_id(upload.id)?, StageState(upload.store_state.clone()));
-            let mut hasher = Hasher::new(expected.algorithm());
-            registry.hash_staged(&object, &state, 0..upload.offset, &mut hasher).await?;
-            hasher.finish()
-        };
-        if found == *expected {
-            Ok(())
-        } else {
-            Err(Error::DigestMismatch { expected: Box::new(*expected), found: Box::new(found) })
-        }
-    }
-}
-
-async fn reserve(registry: &Registry, parked: &mut Parked, total: u64) -> Result<()> {
-    if parked.limits.quota && total > parked.upload.reserved {
-        registry.0.catalog.reserve(parked.upload.id, total, registry.0.settings.quota).await?;
-    }
-    // Without a quota this only says up to where not to ask again.
-    parked.upload.reserved = parked.upload.reserved.max(total);
-    Ok(())
-}
-
 /// Gives the upload back, so that any request can go on with it.
 async fn park(registry: &Registry, mut open: Open, mut slot: Slot, now: Timestamp) -> Result<u64> {
-    let upload = &mut open.parked.upload;
-    if let Some(writer) = open.writer.take() {
-        upload.store_state = writer.pause().await?.0;
+    if let Err(error) = open.settle(registry).await {
+        *slot = Some(open.parked);
+        return Err(error);
     }
+    let upload = &open.parked.upload;
     let offset = upload.offset;
     let tells = matches!(registry.0.store, Store::Files(_)) && registry.0.catalog.is_exclusive();
     let unsaved = offset.abs_diff(open.parked.saved);

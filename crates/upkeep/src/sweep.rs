@@ -6,7 +6,6 @@
 
 use std::time::SystemTime;
 
-use railhead_catalog::UploadId;
 use railhead_registry::{Registry, Result};
 
 /// Entries of the store looked at in one step.
@@ -39,12 +38,7 @@ async fn sweep_staged(registry: &Registry, started: SystemTime, swept: &mut Swep
             if staged.modified >= started {
                 continue;
             }
-            let upload = match staged.id.to_string().parse::<UploadId>() {
-                Ok(id) => registry.catalog().upload(id).await?,
-                Err(_) => None,
-            };
-            if upload.is_none() {
-                registry.store().discard(&staged.id, &railhead_blobs::StageState::default()).await?;
+            if registry.forget_staged(&staged.id).await? {
                 swept.staged += 1;
                 swept.bytes += staged.size;
             }

@@ -59,6 +59,8 @@ CREATE TABLE blob (
     damaged    INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- For the sweep after a kill, which has objects and looks for their blobs.
+CREATE INDEX blob_object_key ON blob (object_key);
 
 CREATE TABLE repository_blob (
     repository INTEGER NOT NULL REFERENCES repository (id) ON DELETE CASCADE,

@@ -41,6 +41,19 @@ pub async fn the_last_commit_wins_and_heals(place: &Place) {
     assert!(matches!(catalog.mark_damaged(&digest("b"), true).await, Err(Error::NotFound(_))));
 }
 
+pub async fn a_blob_is_found_by_its_object(place: &Place) {
+    let (catalog, _, repository) = with_repository(place).await;
+    assert_eq!(catalog.blob_by_key("k1").await.unwrap(), None);
+    catalog.commit_blob(blob(&repository, "a", 10, "k1"), NOW).await.unwrap();
+    catalog.commit_blob(blob(&repository, "b", 10, "k10"), NOW).await.unwrap();
+    assert_eq!(catalog.blob_by_key("k1").await.unwrap().unwrap().digest, digest("a"));
+    catalog.commit_blob(blob(&repository, "a", 10, "k2"), NOW).await.unwrap();
+    assert_eq!(catalog.blob_by_key("k1").await.unwrap(), None, "its blob has another object now");
+    assert_eq!(catalog.blob_by_key("k2").await.unwrap().unwrap().digest, digest("a"));
+    catalog.unlink_blob(repository.id, &digest("a")).await.unwrap();
+    assert_eq!(catalog.blob_by_key("k2").await.unwrap(), None);
+}
+
 pub async fn a_blob_counts_once_for_an_owner(place: &Place) {
     let (catalog, owner, first) = with_repository(place).await;
     let second = catalog.ensure_repository(&name("team/other"), NOW).await.unwrap();

@@ -38,7 +38,8 @@ contract! {
         tokens_are_found_by_hash, the_generation_grows_with_every_change_of_rights;
     repositories: repositories_are_made_on_demand, repositories_are_listed_bytewise,
         a_deleted_repository_frees_what_only_it_had;
-    blobs: a_commit_binds_links_and_counts, the_last_commit_wins_and_heals, a_blob_counts_once_for_an_owner,
+    blobs: a_commit_binds_links_and_counts, the_last_commit_wins_and_heals, a_blob_is_found_by_its_object,
+        a_blob_counts_once_for_an_owner,
         a_mount_needs_the_source, an_unlinked_blob_is_freed_by_the_last_repository, a_quota_holds;
     uploads: an_upload_moves_only_from_where_it_is, reservations_come_back, a_commit_ends_its_upload,
         uploads_are_listed;
