@@ -112,7 +112,8 @@ fn length(body: &[u8]) -> String {
     format!("Content-Length: {}\r\n\r\n", body.len())
 }
 
-fn read_answer(stream: TcpStream, bodiless: bool) -> io::Result<Answer> {
+/// Reads an answer from a connection that speaks HTTP/1.1. One to `HEAD` is `bodiless`.
+pub fn read_answer(stream: impl Read, bodiless: bool) -> io::Result<Answer> {
     let mut from = BufReader::new(stream);
     let status = read_line(&mut from)?;
     let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());

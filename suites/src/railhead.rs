@@ -68,6 +68,11 @@ impl Railhead {
         &self.server
     }
 
+    /// Waits until `ready` finds in the server's log what it looks for, or elsewhere.
+    pub fn wait_for<T>(&mut self, what: &str, ready: impl FnMut(&str) -> Option<T>) -> T {
+        self.server.wait_for(what, ready)
+    }
+
     /// Runs `railhead` with `arguments` on the same data directory.
     pub fn cli<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
         self.program.run(arguments)
