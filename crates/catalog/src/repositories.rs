@@ -118,6 +118,8 @@ impl Catalog {
     }
 
     /// Up to `limit` repositories behind the whole name `after`, in the bytewise order of whole names.
+    /// One that has nothing, and of which nobody has decided anything, is left out: a push that was refused leaves
+    /// such a one.
     pub async fn repositories(
         &self,
         filter: RepositoryFilter,
@@ -126,10 +128,10 @@ impl Catalog {
     ) -> Result<Vec<Repository>> {
         const OF_ALL: &str = "SELECT id, owner, name, visibility, bytes, created_at FROM repository
             WHERE name > ?1 AND name >= ?2 AND name < ?3 AND visibility >= ?4 AND visibility <= ?5
-            ORDER BY name LIMIT ?6";
+            AND (bytes > 0 OR visibility <> 'private') ORDER BY name LIMIT ?6";
         const OF_OWNER: &str = "SELECT id, owner, name, visibility, bytes, created_at FROM repository
             WHERE name > ?1 AND name >= ?2 AND name < ?3 AND visibility >= ?4 AND visibility <= ?5 AND owner = ?7
-            ORDER BY name LIMIT ?6";
+            AND (bytes > 0 OR visibility <> 'private') ORDER BY name LIMIT ?6";
         let after = after.unwrap_or_default().to_owned();
         let prefix = filter.prefix.unwrap_or_default();
         // Names are ASCII without DEL: this is behind all that begin with the prefix.

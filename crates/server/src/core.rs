@@ -9,6 +9,7 @@ use railhead_registry::Registry;
 
 use crate::access_log::AccessLog;
 use crate::api::Api;
+use crate::complaints::Complaints;
 use crate::host::Hosts;
 use crate::metrics::Metrics;
 
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: AccessLog,
+    /// Of host names that the server does not know.
+    pub(crate) complaints: Complaints,
 }
 
 /// The header that tells an old client that this is a registry.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName};
@@ -177,8 +177,11 @@ impl Exchange {
         let parts = &self.story.parts;
         let origin =
             self.core().settings.hosts.origin(self.story.peer, &parts.headers, parts.uri.authority());
-        if !origin.known {
+        if let Some(name) = &origin.unknown
+            && let Some(name) = self.core().complaints.due(name, Instant::now())
+        {
             tracing::warn!(
+                name,
                 told = origin.authority,
                 "a client used a host name that is not among `hosts`; it is told another one"
             );

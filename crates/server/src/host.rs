@@ -18,8 +18,8 @@ pub struct Origin {
     pub https: bool,
     /// Host, with its port where the client wrote one.
     pub authority: String,
-    /// False when the client's own name was not among the known ones.
-    pub known: bool,
+    /// The client's own name for the server, when that is not a known one; empty when it gave none.
+    pub unknown: Option<String>,
 }
 
 impl Origin {
@@ -116,12 +116,12 @@ impl Hosts {
             .or_else(|| authority.map(Authority::as_str));
         match asked.and_then(|text| text.parse::<Authority>().ok()) {
             Some(asked) if self.knows(&asked, peer) => {
-                Origin { https, authority: asked.as_str().to_ascii_lowercase(), known: true }
+                Origin { https, authority: asked.as_str().to_ascii_lowercase(), unknown: None }
             }
             _ => Origin {
                 https,
                 authority: self.names.first().cloned().unwrap_or_else(|| peer.local.to_string()),
-                known: false,
+                unknown: Some(asked.unwrap_or_default().to_owned()),
             },
         }
     }

@@ -10,6 +10,7 @@
 mod access_log;
 pub mod api;
 mod body;
+mod complaints;
 mod core;
 mod denial;
 mod exchange;
@@ -40,7 +41,7 @@ pub use host::{AddressBlock, Hosts};
 pub use tls::{Certificates, TlsError};
 
 use core::Core;
-use listener::Doors;
+use listener::Door;
 
 /// How often what was gathered in memory is written: last use of tokens, the audit.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
@@ -85,14 +86,22 @@ impl Server {
     /// A server for this registry.
     pub fn new(access: Access, registry: Registry, settings: Settings, log: AccessLog) -> Self {
         let api = api::Api::new(access.clone(), registry.clone());
-        Self(Arc::new(Core { access, registry, api, settings, metrics: metrics::Metrics::new(), log }))
+        Self(Arc::new(Core {
+            access,
+            registry,
+            api,
+            settings,
+            metrics: metrics::Metrics::new(),
+            log,
+            complaints: complaints::Complaints::default(),
+        }))
     }
 
     /// Serves until `stop` turns true.
     pub async fn run(&self, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<Ended, ServeError> {
         let acceptor = listeners.certificates.as_ref().map(Certificates::acceptor).transpose()?;
-        let tcp = listeners.tcp.into_iter().map(|listener| (listener, acceptor.clone())).collect();
-        let doors = Doors { tcp, control: listeners.control };
+        let tcp = listeners.tcp.into_iter().map(|listener| Door::Clients(listener, acceptor.clone()));
+        let doors = tcp.chain(listeners.control.map(Door::Control)).collect();
         let mut aside = tokio::task::JoinSet::new();
         aside.spawn(flush(self.0.clone()));
         aside.spawn(expire(self.0.clone()));

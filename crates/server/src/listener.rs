@@ -4,6 +4,7 @@
 //! left is cut. An upload that is cut keeps its offset.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -40,24 +41,29 @@ const FEW: usize = 8;
 const H2_WINDOW: u32 = 1 << 20;
 
 /// Where requests come in.
-pub(crate) struct Doors {
-    pub(crate) tcp: Vec<(TcpListener, Option<TlsAcceptor>)>,
-    pub(crate) control: Option<UnixListener>,
+pub(crate) enum Door {
+    /// For clients, with TLS or without.
+    Clients(TcpListener, Option<TlsAcceptor>),
+    /// For the command line on the same machine.
+    Control(UnixListener),
+}
+
+/// Who came in.
+enum Caller {
+    Client(TcpStream, SocketAddr, Option<TlsAcceptor>),
+    Control(UnixStream),
 }
 
 /// Serves until `stop` says so, and then at most `limit` longer. Gives the number of connections that were cut.
 pub(crate) async fn serve(
     core: Arc<Core>,
-    doors: Doors,
+    doors: Vec<Door>,
     mut stop: watch::Receiver<bool>,
     limit: Duration,
 ) -> usize {
     let mut accepting = JoinSet::new();
-    for (listener, tls) in doors.tcp {
-        accepting.spawn(accept_tcp(core.clone(), listener, tls, stop.clone()));
-    }
-    if let Some(listener) = doors.control {
-        accepting.spawn(accept_control(core, listener, stop.clone()));
+    for door in doors {
+        accepting.spawn(door.open(core.clone(), stop.clone()));
     }
     stopped(&mut stop).await;
     let mut running = JoinSet::new();
@@ -75,62 +81,54 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn accept_tcp(
-    core: Arc<Core>,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    mut stop: watch::Receiver<bool>,
-) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return connections,
-            Some(_) = connections.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                let read = if connections.len() < FEW { READ_FEW } else { READ_MANY };
-                connections.spawn(connection(core.clone(), stream, remote, tls.clone(), read, stop.clone()));
+impl Door {
+    /// Takes connections until it is time to stop. Gives those that still run.
+    async fn open(self, core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinSet<()> {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept() => accepted,
+                () = stopped(&mut stop) => return connections,
+                Some(_) = connections.join_next() => continue,
+            };
+            match accepted {
+                Ok(caller) => {
+                    let read = if connections.len() < FEW { READ_FEW } else { READ_MANY };
+                    connections.spawn(caller.serve(core.clone(), read, stop.clone()));
+                }
+                Err(error) => {
+                    // Mostly no more file descriptors: those of ended connections come back in a moment.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
-            Err(error) => {
-                // Mostly no more file descriptors: those of ended connections come back in a moment.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Caller> {
+        match self {
+            Self::Clients(listener, tls) => {
+                let (stream, remote) = listener.accept().await?;
+                Ok(Caller::Client(stream, remote, tls.clone()))
+            }
+            Self::Control(listener) => listener.accept().await.map(|(stream, _)| Caller::Control(stream)),
+        }
+    }
+}
+
+impl Caller {
+    async fn serve(self, core: Arc<Core>, read: usize, stop: watch::Receiver<bool>) {
+        match self {
+            Self::Client(stream, remote, tls) => client(core, stream, remote, tls, read, stop).await,
+            Self::Control(stream) => {
+                let answer = move |request| exchange::control(core.clone(), request);
+                drive(stream, service_fn(answer), read, stop).await;
             }
         }
     }
 }
 
-async fn accept_control(
-    core: Arc<Core>,
-    listener: UnixListener,
-    mut stop: watch::Receiver<bool>,
-) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return connections,
-            Some(_) = connections.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let (core, stop) = (core.clone(), stop.clone());
-                connections.spawn(async move {
-                    let service = service_fn(move |request| exchange::control(core.clone(), request));
-                    drive(stream, service, READ_MANY, stop).await;
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection to the control socket could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
-async fn connection(
+async fn client(
     core: Arc<Core>,
     stream: TcpStream,
     remote: SocketAddr,

@@ -250,6 +250,8 @@ async fn a_quota_is_reserved_while_an_upload_runs_and_given_back_when_it_ends_ba
         (refused.code().as_str(), &refused.json()["errors"][0]["detail"]["reason"]),
         ("DENIED", &json!("quota"))
     );
+    let listed = registry.get(&alice, "/v2/_catalog").await.is(200);
+    assert_eq!(listed.json(), json!({ "repositories": [] }), "nothing was pushed yet");
     let _ = registry.ask(Method::DELETE, &first).bearer(&alice).send().await.is(204);
     let _ = patch().send().await.is(202);
 }
