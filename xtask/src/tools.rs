@@ -16,14 +16,9 @@ pub fn directory() -> Option<PathBuf> {
 
 /// A program on the PATH or in the tools directory.
 pub fn find(name: &str) -> Option<PathBuf> {
-    places().map(|place| place.join(name)).find(|file| file.is_file())
-}
-
-/// The PATH, and behind it the tools directory.
-fn places() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = directory().map(|tools| tools.join("bin"));
-    std::env::split_paths(&path).chain(tools).collect::<Vec<_>>().into_iter()
+    std::env::split_paths(&path).chain(tools).map(|place| place.join(name)).find(|file| file.is_file())
 }
 
 /// The cargo that runs this.
@@ -31,13 +26,13 @@ pub fn cargo() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// A command in the workspace's directory, which finds what `tools/install` installed.
+/// A command in the workspace's directory, told where `tools/install` puts programs. The PATH stays as it is: build
+/// scripts depend on it, and would run again whenever cargo is called in another way.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
-    // A PATH that cannot be joined has a directory with a colon in its name: then it stays as it was.
-    if let Ok(path) = std::env::join_paths(places()) {
-        command.env("PATH", path);
+    if let Some(directory) = directory() {
+        command.env("RAILHEAD_TOOLS", directory);
     }
     command
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ impl MotoServer {
     pub async fn start() -> io::Result<Self> {
         // Bound and let go, since the server cannot be asked which port it took.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut process = Command::new("moto_server")
+        let mut process = Command::new(program())
             .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -83,6 +84,12 @@ impl MotoServer {
             allow_http: true,
         }
     }
+}
+
+/// Where `tools/install` puts it when `RAILHEAD_TOOLS` says where that is, else whatever the `PATH` has.
+fn program() -> PathBuf {
+    let installed = std::env::var_os("RAILHEAD_TOOLS").map(|tools| Path::new(&tools).join("bin/moto_server"));
+    installed.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("moto_server"))
 }
 
 const BUCKET: &str = "railhead";
