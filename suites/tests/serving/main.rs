@@ -1,5 +1,5 @@
-//! What the server does while it serves, seen from outside: a disk that fills up, a certificate that changes, both versions of
-//! HTTP over TLS, an end in the middle of an upload.
+//! What the server does while it serves, seen from outside: a disk that fills up, a certificate that changes, a kill with the
+//! bytes in S3, both versions of HTTP over TLS, an end in the middle of an upload.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
 
@@ -7,6 +7,7 @@ mod certificates;
 mod curl;
 mod ending;
 mod full_disk;
+mod killed;
 mod protocols;
 mod small_disk;
 
