@@ -3,6 +3,8 @@
 //! The library holds what the tests in `tests/` share: [`Program`] finds and runs tools, [`Server`] keeps a child process and
 //! its log, [`Railhead`] launches the product, [`Peer`] another registry to check the drivers against, [`TestCa`] makes the
 //! certificates, [`image`] and [`layout`] make the images, [`http`] speaks to the server without any client's help.
+//! For the fault bench there are [`Forge`] and [`Distribution`], real [`proxies`] before them, [`Breaker`] which breaks what no
+//! proxy breaks, [`certificates`] of every kind, and [`doctor()`] which runs the command and reads what it said.
 //!
 //! Invariants: everything a test makes lives in its own temporary directory and listens on loopback, on a port the system chose;
 //! a process that a test started ends with the test; a tool that is missing fails its test and says how to get it.
@@ -11,17 +13,28 @@
 #![expect(clippy::return_self_not_must_use, reason = "an outcome is a check first, and only then a value")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this library is a part of tests")]
 
+pub mod breaker;
+pub mod certificates;
+pub mod distribution;
+pub mod doctor;
+pub mod forge;
 pub mod http;
 pub mod image;
 pub mod layout;
+pub mod loopback;
 pub mod peer;
 pub mod program;
+pub mod proxies;
 pub mod railhead;
 pub mod random;
 pub mod registry;
 pub mod server;
 pub mod tls;
 
+pub use breaker::Breaker;
+pub use distribution::Distribution;
+pub use doctor::{Diagnosis, doctor};
+pub use forge::Forge;
 pub use image::Image;
 pub use layout::Layout;
 pub use peer::Peer;

@@ -1,0 +1,116 @@
+//! A real Gitea: SQLite, installed, without a mail server, an SSH server or the network.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::certificates::Identity;
+use crate::loopback;
+use crate::program::Program;
+use crate::server::Server;
+
+/// The administrator of every test forge.
+pub const FORGE_USER: &str = "alice";
+const PASSWORD: &str = "Passw0rd!";
+
+/// How it is to be started.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// `ROOT_URL`, where users believe it to be.
+    pub root_url: &'a str,
+    /// TLS by itself, without a proxy.
+    pub tls: Option<&'a Identity>,
+    /// More of app.ini, from a section's head on.
+    pub more: &'a str,
+}
+
+/// A running Gitea with the account [`FORGE_USER`].
+pub struct Forge {
+    program: Program,
+    address: SocketAddr,
+    _server: Server,
+}
+
+impl Forge {
+    /// Starts one inside `scratch` and waits until it answers.
+    pub fn start(scratch: &Path, options: &Options) -> Self {
+        let program = Program::find("gitea").without_any("GITEA_").with("GITEA_WORK_DIR", scratch);
+        // Tests may run as root in a container; everything of it is in a directory of the test.
+        let program = program.with("GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT", "true");
+        let address = SocketAddr::from((loopback::address(), 3000));
+        let settings = scratch.join("custom/conf");
+        fs::create_dir_all(&settings).unwrap();
+        fs::write(settings.join("app.ini"), app_ini(&program, scratch, address, options)).unwrap();
+        program.run(["migrate"]).ok();
+        let words = ["admin", "user", "create", "--admin", "--must-change-password=false", "--username"];
+        let more = [FORGE_USER, "--password", PASSWORD, "--email", "alice@forge.test"];
+        program.run(words.iter().chain(&more)).ok();
+        let mut server = Server::start("gitea", program.command(["web"]));
+        server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
+        Self { program, address, _server: server }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A token of [`FORGE_USER`] with these scopes, as `write:package`.
+    pub fn token(&self, name: &str, scopes: &str) -> String {
+        let words = ["admin", "user", "generate-access-token", "--raw", "--username", FORGE_USER];
+        let more = ["--token-name", name, "--scopes", scopes];
+        let said = self.program.run(words.iter().chain(&more)).ok().stdout;
+        said.lines().last().unwrap_or_default().trim().to_owned()
+    }
+}
+
+fn app_ini(program: &Program, scratch: &Path, address: SocketAddr, options: &Options) -> String {
+    let Options { root_url, tls, more } = options;
+    let files: PathBuf = program.path().with_file_name("gitea-static");
+    let mut ini = format!(
+        "RUN_USER = {user}
+RUN_MODE = prod
+[server]
+STATIC_ROOT_PATH = {files}
+HTTP_ADDR = {host}
+HTTP_PORT = {port}
+ROOT_URL = {root_url}
+DISABLE_SSH = true
+LFS_START_SERVER = false
+OFFLINE_MODE = true
+",
+        user = user(),
+        files = files.display(),
+        host = address.ip(),
+        port = address.port(),
+    );
+    if let Some(identity) = tls {
+        let (chain, key) = (identity.chain.display(), identity.key.display());
+        write!(ini, "PROTOCOL = https\nCERT_FILE = {chain}\nKEY_FILE = {key}\n").unwrap();
+    }
+    write!(
+        ini,
+        "[database]
+DB_TYPE = sqlite3
+PATH = {database}
+SQLITE_JOURNAL_MODE = WAL
+[security]
+INSTALL_LOCK = true
+PASSWORD_HASH_ALGO = pbkdf2$1000$50
+[log]
+LEVEL = warn
+[service]
+DISABLE_REGISTRATION = true
+{more}
+",
+        database = scratch.join("gitea.db").display(),
+    )
+    .unwrap();
+    ini
+}
+
+fn user() -> String {
+    let name = Program::find("id").run(["-un"]).ok().stdout;
+    name.trim().to_owned()
+}
