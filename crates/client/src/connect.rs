@@ -123,20 +123,8 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         // A system without any authority, as in a bare container, is no error: `extra` may be all that is needed.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if let Some(path) = extra {
-            let wrong = |source| Error::Certificates { path: path.to_owned(), source };
-            let certificates = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| wrong(io::Error::other(error)))?;
-            if certificates.is_empty() {
-                return Err(wrong(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it has no certificate in PEM",
-                )));
-            }
-            for certificate in certificates {
-                roots.add(certificate)?;
-            }
+        for certificate in extra.map(certificates).transpose()?.unwrap_or_default() {
+            roots.add(certificate)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -146,6 +134,18 @@ impl Trust {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
     }
+}
+
+/// The certificates in a PEM file, which has at least one.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let wrong = |source| Error::Certificates { path: path.to_owned(), source };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(io::Error::other(error)))?;
+    if certificates.is_empty() {
+        return Err(wrong(io::Error::new(io::ErrorKind::InvalidData, "it has no certificate in PEM")));
+    }
+    Ok(certificates)
 }
 
 impl fmt::Debug for Trust {

@@ -36,8 +36,12 @@ pub struct Credentials {
 
 impl Credentials {
     pub(crate) fn basic(&self) -> Result<HeaderValue> {
-        let text = STANDARD.encode(format!("{}:{}", self.user, self.secret.expose_secret()));
-        secret_header(format!("Basic {text}"))
+        secret_header(format!("Basic {}", self.basic_text().expose_secret()))
+    }
+
+    /// What stands behind `Basic` (RFC 7617).
+    pub(crate) fn basic_text(&self) -> SecretString {
+        STANDARD.encode(format!("{}:{}", self.user, self.secret.expose_secret())).into()
     }
 }
 

@@ -13,11 +13,28 @@
 //! - Secrets are replaced where they are read: no [`Walk`] ever holds a token, a password, or a cookie's value.
 //! - Every read has a bound in bytes, every hop one in time, so that a hostile server costs no more than a slow one.
 
+mod broke;
+mod certificate;
+mod course;
+mod exchange;
+mod line;
+mod probe;
+mod reach;
 mod record;
+mod redact;
+mod redirect;
 mod route;
+mod settings;
+mod step;
+mod tap;
+mod tls;
+mod trust;
+mod walker;
 
 pub use record::{
     Answered, Attempt, Behind, Broke, Broken, CertificateSeen, Challenged, Connected, Hop, Limits, RealmSeen,
     Redirect, Resolved, SizeLimit, Slow, Step, TlsProblem, TlsSeen, TokenSeen, Walk, WriteSeen,
 };
 pub use route::{Route, RouteError};
+pub use settings::{LimitSettings, Settings};
+pub use walker::Walker;

@@ -1,0 +1,243 @@
+//! One walk, from hop to hop.
+//!
+//! Every hop either writes down what it saw, which the next one goes on with, or ends the course: then all hops behind it
+//! name it as what is in the way.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+
+use super::exchange::{Ask, Heard, exchange};
+use super::line::Line;
+use super::probe;
+use super::reach::{Guide, Spot};
+use super::record::{Answered, Behind, Broken, Challenged, Connected, Hop, Resolved, Step, TlsSeen, Walk};
+use super::redact::Secrets;
+use super::redirect;
+use super::route::Route;
+use super::step::millis;
+use crate::{Challenge, Origin};
+
+/// What one walk has with it.
+pub(super) struct Course<'a> {
+    pub(super) guide: &'a Guide,
+    pub(super) route: &'a Route,
+    pub(super) secrets: Secrets,
+}
+
+/// A hop that ended the course, and why.
+pub(super) struct Blocked(pub(super) Hop, pub(super) String);
+
+impl<'a> Course<'a> {
+    pub(super) fn new(guide: &'a Guide, route: &'a Route) -> Self {
+        Self { guide, route, secrets: Secrets::of(guide.settings.account.as_ref()) }
+    }
+
+    pub(super) async fn walk(self) -> Walk {
+        let since = Instant::now();
+        let mut walk = blank(self.route);
+        if let Err(Blocked(hop, why)) = self.go(&mut walk).await {
+            block(&mut walk, hop, &why);
+        }
+        walk.millis = millis(since);
+        walk
+    }
+
+    async fn go(&self, walk: &mut Walk) -> Result<(), Blocked> {
+        let (spot, line) = self.arrive(walk).await?;
+        let heard = self.registry(walk, &spot, line).await?;
+        let (behind, rest) = tokio::join!(self.behind(&spot), self.beyond(walk, &spot, &heard));
+        walk.behind = behind;
+        rest
+    }
+
+    /// Resolve, connect, TLS.
+    async fn arrive(&self, walk: &mut Walk) -> Result<(Spot, Line), Blocked> {
+        let since = Instant::now();
+        let end = match self.guide.end_of(self.route) {
+            Ok(end) => end,
+            Err(broke) => return Err(ended(&mut walk.resolve, Hop::Resolve, since, broke)),
+        };
+        let addresses = match self.guide.resolve(&end).await {
+            Ok((resolved, addresses)) => {
+                walk.resolve = Step::ended(since, Ok::<Resolved, Broken>(resolved));
+                addresses
+            }
+            Err(broke) => return Err(ended(&mut walk.resolve, Hop::Resolve, since, broke)),
+        };
+        let since = Instant::now();
+        let (address, tcp) = match self.guide.connect(&addresses).await {
+            Ok((connected, address, tcp)) => {
+                walk.connect = Step::ended(since, Ok::<Connected, Broken>(connected));
+                (address, tcp)
+            }
+            Err(broke) => return Err(ended(&mut walk.connect, Hop::Connect, since, broke)),
+        };
+        let spot = Spot { end, address };
+        let since = Instant::now();
+        match Line::over(self.guide, &spot.end, tcp).await {
+            Ok(line) => {
+                walk.tls = match line.tls.clone() {
+                    Some(seen) => Step::ended(since, Ok::<TlsSeen, Broken>(seen)),
+                    None => Step::not_due("the route is plain HTTP"),
+                };
+                Ok((spot, line))
+            }
+            Err(broke) => {
+                let broke = probe::plain(self.guide, &spot, broke).await;
+                Err(ended(&mut walk.tls, Hop::Tls, since, broke))
+            }
+        }
+    }
+
+    /// `/v2/`, where it redirects, and what the clock says there.
+    async fn registry(&self, walk: &mut Walk, spot: &Spot, line: Line) -> Result<Heard, Blocked> {
+        let since = Instant::now();
+        let within = self.guide.settings.answer_timeout;
+        let heard = match exchange(line, spot, Ask::get("/v2/"), within, &self.secrets).await {
+            Ok(heard) => heard,
+            Err(broke) => return Err(ended(&mut walk.registry, Hop::Registry, since, broke)),
+        };
+        walk.clock_skew = clock_skew(&heard.answered, Timestamp::now());
+        walk.registry = Step::ended(since, Ok::<Answered, Broken>(heard.answered.clone()));
+        if redirect::is_redirect(heard.answered.status) {
+            walk.redirects = redirect::follow(self, spot, &heard).await;
+            return Err(Blocked(Hop::Registry, "/v2/ redirects".to_owned()));
+        }
+        Ok(heard)
+    }
+
+    /// Everything behind `/v2/`.
+    async fn beyond(&self, walk: &mut Walk, _spot: &Spot, heard: &Heard) -> Result<(), Blocked> {
+        let _challenges = challenge(walk, heard)?;
+        Ok(())
+    }
+
+    /// What tells the servers behind the route apart. These answers are no hops: without one, nothing is said.
+    async fn behind(&self, spot: &Spot) -> Behind {
+        let ask = async |path| self.ask(spot, Ask::get(path)).await.ok().map(|heard| heard.answered);
+        let (root, version, nowhere) = tokio::join!(
+            ask("/"),
+            ask("/api/v1/version"),
+            ask("/v2/railhead-doctor-nowhere/x/manifests/none")
+        );
+        Behind { root, version, nowhere }
+    }
+
+    /// The first address of an origin that was met on the way and answers.
+    pub(super) async fn spot(&self, origin: &Origin) -> Result<Spot, Broken> {
+        let end = self.guide.end_from(self.route, origin)?;
+        let (_, addresses) = self.guide.resolve(&end).await?;
+        let (_, address, _) = self.guide.connect(&addresses).await?;
+        Ok(Spot { end, address })
+    }
+
+    /// Asks over a connection of its own.
+    pub(super) async fn ask(&self, spot: &Spot, ask: Ask) -> Result<Heard, Broken> {
+        let line = Line::open(self.guide, spot).await?;
+        exchange(line, spot, ask, self.guide.settings.answer_timeout, &self.secrets).await
+    }
+}
+
+/// Reads the challenge of a `/v2/` that asks for a login; empty when it asks for none.
+fn challenge(walk: &mut Walk, heard: &Heard) -> Result<Vec<Challenge>, Blocked> {
+    match heard.answered.status {
+        401 => {}
+        200 => {
+            walk.challenge = Step::not_due("/v2/ asks for no login");
+            return Ok(Vec::new());
+        }
+        status => return Err(Blocked(Hop::Registry, format!("/v2/ answered {status}"))),
+    }
+    let since = Instant::now();
+    let values = heard.headers.get_all(http::header::WWW_AUTHENTICATE);
+    let lines: Vec<String> =
+        values.iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+    let challenges = Challenge::parse_all(lines.iter().map(String::as_str));
+    let headers = heard.answered.all("www-authenticate").map(str::to_owned).collect();
+    let seen = Challenged { headers, challenges: challenges.clone() };
+    walk.challenge = Step::ended(since, Ok::<Challenged, Broken>(seen));
+    Ok(challenges)
+}
+
+/// Writes down how a hop broke; the course ends there.
+fn ended<T>(step: &mut Step<T>, hop: Hop, since: Instant, broke: Broken) -> Blocked {
+    let why = broke.to_string();
+    *step = Step::ended(since, Err(broke));
+    Blocked(hop, why)
+}
+
+/// How far the server's clock is ahead. An answer from a cache is older than its date says.
+fn clock_skew(answered: &Answered, now: Timestamp) -> Option<i64> {
+    let date = rfc2822::parse(answered.header("date")?).ok()?.timestamp();
+    let age: i64 = answered.header("age").and_then(|age| age.parse().ok()).unwrap_or(0);
+    Some(date.as_second() + age - now.as_second())
+}
+
+/// A walk before its first hop.
+fn blank(route: &Route) -> Walk {
+    fn step<T>() -> Step<T> {
+        Step::not_due("it was not reached")
+    }
+    Walk {
+        route: route.clone(),
+        started: Timestamp::now(),
+        millis: 0,
+        resolve: step(),
+        connect: step(),
+        tls: step(),
+        registry: step(),
+        redirects: Vec::new(),
+        challenge: step(),
+        realm: step(),
+        anonymous_token: step(),
+        token: step(),
+        authenticated: step(),
+        read: step(),
+        write: step(),
+        behind: Behind::default(),
+        clock_skew: None,
+        limits: None,
+    }
+}
+
+/// Says of every hop behind `hop` what is in its way.
+fn block(walk: &mut Walk, hop: Hop, why: &str) {
+    macro_rules! behind {
+        ($($field:ident: $own:ident),*) => {
+            $(if Hop::$own > hop {
+                walk.$field = Step::behind(hop, why);
+            })*
+        };
+    }
+    behind!(
+        connect: Connect, tls: Tls, registry: Registry, challenge: Challenge, realm: Realm,
+        anonymous_token: AnonymousToken, token: Token, authenticated: Authenticated, read: Read, write: Write
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_a_cached_answer_is_not_behind() {
+        let now: Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
+        let answered = |headers: &[(&str, &str)]| Answered {
+            asked: String::new(),
+            address: String::new(),
+            status: 200,
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: String::new(),
+            body_bytes: 0,
+            body_broke: None,
+            body_endless: false,
+        };
+        let date = ("date", "Wed, 01 Jul 2026 11:50:00 GMT");
+        assert_eq!(clock_skew(&answered(&[date]), now), Some(-600));
+        assert_eq!(clock_skew(&answered(&[date, ("age", "590")]), now), Some(-10));
+        assert_eq!(clock_skew(&answered(&[("date", "yesterday")]), now), None);
+        assert_eq!(clock_skew(&answered(&[]), now), None);
+    }
+}
