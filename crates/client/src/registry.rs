@@ -379,7 +379,7 @@ fn push(name: &RepositoryName) -> String {
     format!("repository:{name}:pull,push")
 }
 
-fn bearer(token: &SecretString) -> Result<HeaderValue> {
+pub(crate) fn bearer(token: &SecretString) -> Result<HeaderValue> {
     secret_header(format!("Bearer {}", token.expose_secret()))
 }
 

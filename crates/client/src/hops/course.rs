@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use http::header::HeaderValue;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
@@ -12,12 +13,21 @@ use super::exchange::{Ask, Heard, exchange};
 use super::line::Line;
 use super::probe;
 use super::reach::{Guide, Spot};
-use super::record::{Answered, Behind, Broken, Challenged, Connected, Hop, Resolved, Step, TlsSeen, Walk};
+use super::realm::Realm;
+use super::record::{
+    Answered, Behind, Broke, Broken, Challenged, Connected, Hop, Resolved, Step, TlsSeen, Walk,
+};
 use super::redact::Secrets;
 use super::redirect;
 use super::route::Route;
 use super::step::millis;
+use super::token::tokens;
+use super::transfer::Desk;
 use crate::{Challenge, Origin};
+
+/// Why a hop is skipped until the course has come to it.
+const NOT_REACHED: &str = "it was not reached";
+const NO_ACCOUNT: &str = "no account was given";
 
 /// What one walk has with it.
 pub(super) struct Course<'a> {
@@ -109,9 +119,85 @@ impl<'a> Course<'a> {
     }
 
     /// Everything behind `/v2/`.
-    async fn beyond(&self, walk: &mut Walk, _spot: &Spot, heard: &Heard) -> Result<(), Blocked> {
-        let _challenges = challenge(walk, heard)?;
+    async fn beyond(&self, walk: &mut Walk, spot: &Spot, heard: &Heard) -> Result<(), Blocked> {
+        let challenges = challenge(walk, heard)?;
+        if has_no_end(&heard.answered) {
+            // Every further answer would cost its whole time as well.
+            return Err(Blocked(Hop::Registry, "the body of /v2/ does not end".to_owned()));
+        }
+        let authorization = self.login(walk, &challenges).await?;
+        if authorization.is_none() && !challenges.is_empty() {
+            walk.authenticated = Step::not_due(NO_ACCOUNT);
+            walk.read = Step::not_due(NO_ACCOUNT);
+            walk.write = Step::not_due(NO_ACCOUNT);
+            return Ok(());
+        }
+        if authorization.is_some() && !is_trusted(walk) {
+            let why = "the certificate of the route does not verify, and no credentials are sent there";
+            return Err(Blocked(Hop::Tls, why.to_owned()));
+        }
+        let desk = Desk { course: self, spot, authorization };
+        self.authenticate(walk, &desk).await?;
+        self.transfer(walk, &desk).await;
         Ok(())
+    }
+
+    /// Realm and tokens, as the challenge wants them; the header that logs in, if there is an account and a challenge.
+    async fn login(&self, walk: &mut Walk, challenges: &[Challenge]) -> Result<Option<HeaderValue>, Blocked> {
+        let without_tokens = |walk: &mut Walk, why: &str| {
+            walk.realm = Step::not_due(why);
+            walk.anonymous_token = Step::not_due(why);
+            walk.token = Step::not_due(why);
+        };
+        if walk.challenge.seen().is_none() {
+            without_tokens(walk, "/v2/ asks for no login");
+            walk.authenticated = Step::not_due("/v2/ asks for no login");
+            return Ok(None);
+        }
+        match Challenge::preferred(challenges) {
+            Some(bearer) if bearer.scheme == "bearer" => {
+                let realm = Realm::find(self, walk, bearer).await?;
+                tokens(self, walk, &realm).await
+            }
+            Some(_) => {
+                without_tokens(walk, "the registry takes Basic, without tokens");
+                let Some(account) = &self.guide.settings.account else { return Ok(None) };
+                let why = |error| Blocked(Hop::Token, format!("the account cannot be sent: {error}"));
+                account.basic().map(Some).map_err(why)
+            }
+            None => Err(Blocked(Hop::Challenge, "there is no challenge that clients can answer".to_owned())),
+        }
+    }
+
+    async fn authenticate(&self, walk: &mut Walk, desk: &Desk<'_>) -> Result<(), Blocked> {
+        if desk.authorization.is_none() {
+            return Ok(());
+        }
+        let since = Instant::now();
+        match desk.ask(Ask::get("/v2/")).await {
+            Ok(heard) => {
+                let status = heard.answered.status;
+                walk.authenticated = Step::ended(since, Ok::<Answered, Broken>(heard.answered));
+                if status == 200 {
+                    return Ok(());
+                }
+                Err(Blocked(Hop::Authenticated, format!("/v2/ answered {status} with the login")))
+            }
+            Err(broke) => Err(ended(&mut walk.authenticated, Hop::Authenticated, since, broke)),
+        }
+    }
+
+    /// Read and write, which do not depend on each other.
+    async fn transfer(&self, walk: &mut Walk, desk: &Desk<'_>) {
+        let since = Instant::now();
+        let writing = async {
+            if !self.guide.settings.write {
+                return Step::not_due("writing was not asked for");
+            }
+            Step::ended(since, desk.write().await)
+        };
+        let reading = async { Step::ended(since, desk.read().await) };
+        (walk.read, walk.write) = tokio::join!(reading, writing);
     }
 
     /// What tells the servers behind the route apart. These answers are no hops: without one, nothing is said.
@@ -138,6 +224,16 @@ impl<'a> Course<'a> {
         let line = Line::open(self.guide, spot).await?;
         exchange(line, spot, ask, self.guide.settings.answer_timeout, &self.secrets).await
     }
+}
+
+/// Whether reading its body cost all the time, or all the bytes, that there are.
+fn has_no_end(answered: &Answered) -> bool {
+    answered.body_endless || answered.body_broke.as_ref().is_some_and(|broke| broke.kind == Broke::BodySlow)
+}
+
+/// Whether there is nothing against the route's certificate.
+fn is_trusted(walk: &Walk) -> bool {
+    walk.tls.seen().is_none_or(|tls| tls.problems.is_empty())
 }
 
 /// Reads the challenge of a `/v2/` that asks for a login; empty when it asks for none.
@@ -178,7 +274,7 @@ fn clock_skew(answered: &Answered, now: Timestamp) -> Option<i64> {
 /// A walk before its first hop.
 fn blank(route: &Route) -> Walk {
     fn step<T>() -> Step<T> {
-        Step::not_due("it was not reached")
+        Step::not_due(NOT_REACHED)
     }
     Walk {
         route: route.clone(),
@@ -202,11 +298,11 @@ fn blank(route: &Route) -> Walk {
     }
 }
 
-/// Says of every hop behind `hop` what is in its way.
+/// Says of every hop that was not reached what is in its way.
 fn block(walk: &mut Walk, hop: Hop, why: &str) {
     macro_rules! behind {
         ($($field:ident: $own:ident),*) => {
-            $(if Hop::$own > hop {
+            $(if Hop::$own > hop && matches!(&walk.$field, Step::Skipped { why, .. } if why == NOT_REACHED) {
                 walk.$field = Step::behind(hop, why);
             })*
         };

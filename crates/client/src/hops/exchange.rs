@@ -108,6 +108,13 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// What is written down, after a secret was found in it.
+    pub(super) fn cleaned(mut self, secrets: &Secrets) -> Answered {
+        self.answered.headers = headers(&self.headers, secrets);
+        self.answered.body = text(&self.bytes, secrets);
+        self.answered
+    }
+
     /// A header as it came.
     pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -282,7 +289,7 @@ fn text(bytes: &[u8], secrets: &Secrets) -> String {
 }
 
 /// At most as much as is written down, its control characters replaced.
-pub(super) fn short(text: &str) -> String {
+fn short(text: &str) -> String {
     let end = text.floor_char_boundary(TEXT_MAX);
     let lines = text[..end].replace("\r\n", "\n");
     let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');

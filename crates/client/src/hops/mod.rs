@@ -20,6 +20,7 @@ mod exchange;
 mod line;
 mod probe;
 mod reach;
+mod realm;
 mod record;
 mod redact;
 mod redirect;
@@ -28,6 +29,8 @@ mod settings;
 mod step;
 mod tap;
 mod tls;
+mod token;
+mod transfer;
 mod trust;
 mod walker;
 

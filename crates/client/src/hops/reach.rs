@@ -193,7 +193,8 @@ impl Guide {
     }
 }
 
-fn is_same(known: &Origin, origin: &Origin) -> bool {
+/// Whether two origins are the same place; their paths do not count.
+pub(super) fn is_same(known: &Origin, origin: &Origin) -> bool {
     match (known, origin) {
         (
             Origin::Web { https, host, port, .. },

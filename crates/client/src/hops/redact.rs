@@ -143,21 +143,21 @@ fn behind_jwt(text: &str) -> Option<&str> {
 
 /// What stands before and behind the value of a key: `"key": "value"`, `key=value`, also quoted within a string.
 fn keyed_value(text: &str) -> Option<(&str, &str)> {
-    let marks = |text: &str| text.trim_start_matches(['\\', '"', '\'', ' ', '\t', '\r', '\n']).len();
-    let at = text.len() - marks(text);
-    let separator = text[at..].chars().next().filter(|letter| matches!(letter, ':' | '='))?;
-    let from = text.len() - marks(&text[at + 1..]);
-    let opening = &text[at + 1..from];
-    let value = &text[from..];
-    let end = if let Some(quote) = opening.chars().rev().find(|letter| matches!(letter, '"' | '\'')) {
-        quoted_end(value, quote, opening.contains('\\'))
-    } else if separator == '=' {
-        value.find(['&', ';', ',', '<', '>', '"', '\'', ' ', '\t', '\r', '\n']).unwrap_or(value.len())
-    } else {
+    let blank = [' ', '\t', '\r', '\n'];
+    let behind_key = text.trim_start_matches(['\\', '"', '\'']).trim_start_matches(blank);
+    let separator = behind_key.chars().next().filter(|letter| matches!(letter, ':' | '='))?;
+    let marked = behind_key[1..].trim_start_matches(blank);
+    let opening = marked.trim_start_matches('\\');
+    let (value, end) = match opening.chars().next().filter(|letter| matches!(letter, '"' | '\'')) {
+        Some(quote) => (&opening[1..], quoted_end(&opening[1..], quote, opening.len() < marked.len())),
+        None if separator == '=' => {
+            let ends = ['&', ';', ',', '<', '>', '"', '\'', ' ', '\t', '\r', '\n'];
+            (marked, marked.find(ends).unwrap_or(marked.len()))
+        }
         // Prose, as in "token: expired".
-        return None;
+        None => return None,
     };
-    (end > 0).then(|| (&text[..from], &value[end..]))
+    (end > 0).then(|| (&text[..text.len() - value.len()], &value[end..]))
 }
 
 /// Where a quoted value ends, or the text if it was cut.

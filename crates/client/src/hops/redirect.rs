@@ -18,10 +18,11 @@ pub(super) fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// A place that a redirect names.
-struct Place {
-    origin: Origin,
-    path: String,
+/// A place that a `Location` names.
+pub(super) struct Place {
+    pub(super) origin: Origin,
+    /// With its query.
+    pub(super) path: String,
 }
 
 /// The redirects that begin with `heard`; the last has no answer when it leads back, too far, or nowhere.
@@ -64,7 +65,7 @@ async fn ask(course: &Course<'_>, place: &Place) -> Result<Heard, Broken> {
 }
 
 /// What `location` means in an answer of `origin` to `path` (RFC 3986, 5.2, as far as servers use it).
-fn place(origin: &Origin, path: &str, location: &str) -> Option<Place> {
+pub(super) fn place(origin: &Origin, path: &str, location: &str) -> Option<Place> {
     let location = location.split('#').next().unwrap_or(location);
     if let Some(rest) = location.strip_prefix("//") {
         let scheme = if matches!(origin, Origin::Web { https: true, .. }) { "https" } else { "http" };

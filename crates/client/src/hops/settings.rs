@@ -48,11 +48,6 @@ impl Settings {
             limits: None,
         }
     }
-
-    /// The host of [`Self::host`], in lower case and without a port.
-    pub(super) fn host_name(&self) -> String {
-        host_name(&self.host)
-    }
 }
 
 /// The host of an authority, in lower case, without port and brackets.
