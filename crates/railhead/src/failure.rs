@@ -129,6 +129,16 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<railhead_operate::SiteError> for Failure {
+    fn from(error: railhead_operate::SiteError) -> Self {
+        let failure = Self::of(Exit::Usage, &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;

@@ -15,6 +15,7 @@ mod welcome;
 
 use std::io::IsTerminal as _;
 
+use railhead_operate::Site;
 use secrecy::SecretString;
 
 use crate::admin::Admin;
@@ -37,6 +38,16 @@ impl Context {
     /// Reads the configuration.
     pub fn config(&self) -> Result<Config> {
         Ok(Config::of(&Values::read(&self.layers)?)?)
+    }
+
+    /// Reads the operator's part of the site file; without a file nothing is known. The server's part is checked too, so
+    /// that a misspelt table is not passed over by both readers.
+    pub fn site(&self) -> Result<Site> {
+        Values::read(&self.layers)?;
+        match self.layers.site_file() {
+            Some(path) => Ok(Site::read(&path)?),
+            None => Ok(Site::default()),
+        }
     }
 
     /// Connects to the registry that is meant, and runs `command` with it.

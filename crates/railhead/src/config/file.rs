@@ -1,14 +1,15 @@
-//! Reads the site file, with the line of every value.
+//! Reads the server's part of the site file, with the line of every value; the operator's tables are read elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use railhead_operate::{TABLES, nearest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::ConfigError;
 use super::keys::{self, KEYS, Key, Kind};
 use super::values::{Origin, Value, beside};
-use super::{ConfigError, suggest};
 
 /// Reads the values of the file at `path`, by key.
 pub fn read(path: &Path) -> Result<BTreeMap<&'static str, Value>, ConfigError> {
@@ -33,6 +34,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {
+            if prefix.is_empty() && TABLES.contains(&name.get_ref().as_ref()) {
+                continue;
+            }
             let full = if prefix.is_empty() {
                 name.get_ref().to_string()
             } else {
@@ -93,7 +97,7 @@ impl Reading<'_> {
 
     fn unknown(&self, name: &str, line: usize) -> ConfigError {
         let error = ConfigError::new(format!("{}:{line}: the key '{name}' is unknown", self.path.display()));
-        match suggest::nearest(name, KEYS.iter().map(|key| key.name)) {
+        match nearest(name, KEYS.iter().map(|key| key.name).chain(TABLES)) {
             Some(meant) => error.hint(format!("did you mean '{meant}'?")),
             None => error.hint("`railhead config show` lists every key"),
         }

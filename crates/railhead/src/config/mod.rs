@@ -9,7 +9,6 @@ pub mod keys;
 pub mod reference;
 mod settings;
 pub mod size;
-mod suggest;
 mod values;
 
 pub use settings::{Config, Database, LogFormat, read_secret};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use railhead_operate::nearest;
+
 use super::keys::{self, KEYS, Key, Kind};
-use super::{ConfigError, file, size, suggest};
+use super::{ConfigError, file, size};
 
 /// The file that is read when no other is named, if it is there.
 pub const DEFAULT_FILE: &str = "railhead.toml";
@@ -38,6 +40,14 @@ impl Layers {
     /// A variable that is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The file to read: the one that is named, or the usual one if it is there.
+    pub fn site_file(&self) -> Option<PathBuf> {
+        self.file
+            .clone()
+            .or_else(|| self.variable("RAILHEAD_CONFIG").map(PathBuf::from))
+            .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
     }
 }
 
@@ -80,7 +90,7 @@ impl Values {
     /// Lays the layers over each other.
     pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
         check_variables(layers)?;
-        let mut from_file = match file_of(layers) {
+        let mut from_file = match layers.site_file() {
             Some(path) => file::read(&path)?,
             None => BTreeMap::new(),
         };
@@ -115,15 +125,6 @@ impl Values {
     }
 }
 
-/// The file to read: the one that is named, or the usual one if it is there.
-fn file_of(layers: &Layers) -> Option<PathBuf> {
-    layers
-        .file
-        .clone()
-        .or_else(|| layers.variable("RAILHEAD_CONFIG").map(PathBuf::from))
-        .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()))
-}
-
 fn split(key: &Key, text: &str) -> Vec<String> {
     match key.kind {
         _ if text.is_empty() => Vec::new(),
@@ -143,7 +144,7 @@ fn check_variables(layers: &Layers) -> Result<(), ConfigError> {
             continue;
         }
         let error = ConfigError::new(format!("the variable {name} is unknown"));
-        return Err(match suggest::nearest(name, known()) {
+        return Err(match nearest(name, known()) {
             Some(meant) => error.hint(format!("did you mean {meant}?")),
             None => error
                 .hint("`railhead config show` lists every key; unset the variable if it is not for Railhead"),
@@ -237,6 +238,7 @@ mod tests {
             ),
             ("[database]\nurl = 'x'", &[], "database.url", "RAILHEAD_DATABASE_URL"),
             ("tls = 3", &[], "the key 'tls' is unknown", "config show"),
+            ("[sit]\nhost = 'a'", &[], ":1: the key 'sit' is unknown", "did you mean 'site'?"),
             ("workers = 0", &[], "not a whole number of at least 1", ""),
             ("workers = '2'", &[], "workers", ""),
             ("hosts = 'a'", &[], "hosts", ""),
@@ -252,6 +254,12 @@ mod tests {
             assert!(error.to_string().contains(message), "{file}: {error}");
             assert!(error.hint.unwrap_or_default().contains(hint), "{file}: {message}");
         }
+    }
+
+    #[test]
+    fn the_operators_tables_are_passed_over() {
+        let (_directory, layers) = layers("[site]\nhost = 'a'\n[routes.public]\nurl = 'https://a'\n", &[]);
+        assert_eq!(shown(&layers, "listen").1, "default");
     }
 
     #[test]
