@@ -3,13 +3,14 @@
 //! Every hop either writes down what it saw, which the next one goes on with, or ends the course: then all hops behind it
 //! name it as what is in the way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::HeaderValue;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
 use super::exchange::{Ask, Heard, exchange};
+use super::limits;
 use super::line::Line;
 use super::probe;
 use super::reach::{Guide, Spot};
@@ -38,6 +39,13 @@ pub(super) struct Course<'a> {
 
 /// A hop that ended the course, and why.
 pub(super) struct Blocked(pub(super) Hop, pub(super) String);
+
+impl Blocked {
+    /// A hop that broke; its own step says how.
+    pub(super) fn broken(hop: Hop) -> Self {
+        Self(hop, format!("the hop '{}' broke", hop.word()))
+    }
+}
 
 impl<'a> Course<'a> {
     pub(super) fn new(guide: &'a Guide, route: &'a Route) -> Self {
@@ -139,6 +147,11 @@ impl<'a> Course<'a> {
         let desk = Desk { course: self, spot, authorization };
         self.authenticate(walk, &desk).await?;
         self.transfer(walk, &desk).await;
+        if let Some(settings) = &self.guide.settings.limits
+            && walk.write.seen().is_some_and(|write| write.begin.status == 202)
+        {
+            walk.limits = Some(limits::measure(&desk, settings).await);
+        }
         Ok(())
     }
 
@@ -221,8 +234,13 @@ impl<'a> Course<'a> {
 
     /// Asks over a connection of its own.
     pub(super) async fn ask(&self, spot: &Spot, ask: Ask) -> Result<Heard, Broken> {
+        self.ask_within(spot, ask, self.guide.settings.answer_timeout).await
+    }
+
+    /// The same, where an answer may take longer, or shorter.
+    pub(super) async fn ask_within(&self, spot: &Spot, ask: Ask, within: Duration) -> Result<Heard, Broken> {
         let line = Line::open(self.guide, spot).await?;
-        exchange(line, spot, ask, self.guide.settings.answer_timeout, &self.secrets).await
+        exchange(line, spot, ask, within, &self.secrets).await
     }
 }
 
@@ -259,9 +277,8 @@ fn challenge(walk: &mut Walk, heard: &Heard) -> Result<Vec<Challenge>, Blocked> 
 
 /// Writes down how a hop broke; the course ends there.
 fn ended<T>(step: &mut Step<T>, hop: Hop, since: Instant, broke: Broken) -> Blocked {
-    let why = broke.to_string();
     *step = Step::ended(since, Err(broke));
-    Blocked(hop, why)
+    Blocked::broken(hop)
 }
 
 /// How far the server's clock is ahead. An answer from a cache is older than its date says.

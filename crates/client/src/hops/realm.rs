@@ -54,9 +54,8 @@ impl Realm {
                 verdict.map(|()| realm).map_err(|why| Blocked(Hop::Realm, why))
             }
             Err(broke) => {
-                let why = broke.to_string();
                 walk.realm = Step::ended(since, Err(broke));
-                Err(Blocked(Hop::Realm, why))
+                Err(Blocked::broken(Hop::Realm))
             }
         }
     }

@@ -40,9 +40,8 @@ pub(super) async fn tokens(
     let (seen, token) = match given {
         Ok(given) => given,
         Err(broke) => {
-            let why = broke.to_string();
             walk.token = Step::ended(since, Err(broke));
-            return Err(Blocked(Hop::Token, why));
+            return Err(Blocked::broken(Hop::Token));
         }
     };
     let status = seen.answer.status;

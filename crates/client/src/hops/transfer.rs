@@ -1,6 +1,6 @@
 //! What pulling and pushing meet: a list of tags, and an upload that is begun and cancelled.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -78,5 +78,9 @@ impl Desk<'_> {
 
     pub(super) async fn ask(&self, ask: Ask) -> Result<Heard, Broken> {
         self.course.ask(self.spot, ask.with_credentials(self.authorization.clone())).await
+    }
+
+    pub(super) async fn ask_within(&self, ask: Ask, within: Duration) -> Result<Heard, Broken> {
+        self.course.ask_within(self.spot, ask.with_credentials(self.authorization.clone()), within).await
     }
 }
