@@ -138,7 +138,12 @@ impl Http {
 
     /// Asks, and reads the answer to its end, which may have `limit` bytes.
     pub async fn ask(&self, request: Request<Body>, limit: usize) -> Result<Answer> {
-        let (head, body) = self.send(request).await?.into_parts();
+        self.read(self.send(request).await?, limit).await
+    }
+
+    /// Reads an answer to its end, which may have `limit` bytes.
+    pub async fn read(&self, answer: Response<Incoming>, limit: usize) -> Result<Answer> {
+        let (head, body) = answer.into_parts();
         let read = tokio::time::timeout(self.0.timeout, Limited::new(body, limit).collect());
         let body = match read.await.map_err(|_| self.timed_out(self.0.timeout))? {
             Ok(body) => body.to_bytes(),

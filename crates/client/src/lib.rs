@@ -9,6 +9,7 @@
 mod admin;
 mod challenge;
 mod connect;
+mod download;
 mod error;
 pub mod hops;
 mod http1;

@@ -11,7 +11,8 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
 };
 use http::request::Builder;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use railhead_api::segment;
 use railhead_oci::{Digest, RepositoryName};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -61,12 +62,21 @@ pub struct Registry {
     credentials: Option<Credentials>,
     /// Short tokens by scope.
     tokens: Arc<Mutex<HashMap<String, SecretString>>>,
+    /// Ways to origins that a realm may name.
+    known: Arc<[Http]>,
 }
 
 impl Registry {
     /// A client that logs in when the registry asks for it.
     pub fn new(http: Http, credentials: Option<Credentials>) -> Self {
-        Self { http, credentials, tokens: Arc::default() }
+        Self { http, credentials, tokens: Arc::default(), known: Arc::default() }
+    }
+
+    /// With ways to other origins: a realm on one of them is asked over it, so that its name need not resolve.
+    #[must_use]
+    pub fn knowing(mut self, known: impl IntoIterator<Item = Http>) -> Self {
+        self.known = known.into_iter().collect();
+        self
     }
 
     /// What carries its requests.
@@ -82,12 +92,21 @@ impl Registry {
     /// Sends what `make` makes, and again with a token when the registry asks for one. `scope` is what to ask for
     /// beforehand, as `repository:team/app:pull`; empty when not known. The answer may be of any status.
     pub async fn ask(&self, scope: &str, make: impl Fn() -> Result<(Builder, Body)>) -> Result<Answer> {
+        self.http.read(self.send(scope, make).await?, ANSWER_MAX).await
+    }
+
+    /// As [`Self::ask`], but gives the answer as soon as its head is there.
+    pub async fn send(
+        &self,
+        scope: &str,
+        make: impl Fn() -> Result<(Builder, Body)>,
+    ) -> Result<Response<Incoming>> {
         let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
         let first = self.once(&make, known.as_ref().map(bearer).transpose()?).await?;
-        if first.status != StatusCode::UNAUTHORIZED {
+        if first.status() != StatusCode::UNAUTHORIZED {
             return Ok(first);
         }
-        let headers = first.headers.get_all(WWW_AUTHENTICATE);
+        let headers = first.headers().get_all(WWW_AUTHENTICATE);
         let challenges = Challenge::parse_all(headers.iter().filter_map(|value| value.to_str().ok()));
         let Some(challenge) = Challenge::preferred(&challenges) else { return Ok(first) };
         let authorization = match (challenge.scheme.as_str(), &self.credentials) {
@@ -102,6 +121,8 @@ impl Registry {
             ("basic", Some(credentials)) => credentials.basic()?,
             _ => return Ok(first),
         };
+        // A connection is free for the next request when its answer was read.
+        self.http.read(first, ANSWER_MAX).await?;
         self.once(&make, Some(authorization)).await
     }
 
@@ -109,12 +130,12 @@ impl Registry {
         &self,
         make: &impl Fn() -> Result<(Builder, Body)>,
         authorization: Option<HeaderValue>,
-    ) -> Result<Answer> {
+    ) -> Result<Response<Incoming>> {
         let (mut request, body) = make()?;
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        self.http.ask(request.body(body)?, ANSWER_MAX).await
+        self.http.send(request.body(body)?).await
     }
 
     /// Asks the realm for a short token; `None` when it gives none.
@@ -167,6 +188,10 @@ impl Registry {
         };
         if same {
             return Ok((self.http.clone(), path));
+        }
+        if let Some(known) = self.known.iter().find(|known| known.origin().to_string() == origin.to_string())
+        {
+            return Ok((known.clone(), path));
         }
         Ok((Http::new(origin, self.http.trust().cloned(), self.http.timeout()), path))
     }
