@@ -17,11 +17,11 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// Starts one inside `scratch`; with an account it asks everybody for it, by Basic.
-    pub fn start(scratch: &Path, account: Option<(&str, &str)>, tls: Option<&Identity>) -> Self {
+    /// Starts one inside `scratch`; with an account it asks everybody for it, by Basic. `more` is more of its `storage`.
+    pub fn start(scratch: &Path, account: Option<(&str, &str)>, tls: Option<&Identity>, more: &str) -> Self {
         let address = SocketAddr::from((loopback::address(), 5000));
         let mut config = format!(
-            "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: '{address}'\n",
+            "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {}\n{more}http:\n  addr: '{address}'\n",
             scratch.join("data").display()
         );
         if let Some(identity) = tls {

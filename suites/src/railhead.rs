@@ -117,9 +117,12 @@ impl Railhead {
 fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
     let from = Instant::now();
     let mut server = Server::start("railhead serve", program.command(arguments));
-    // A server that was given an address need not print it: behind a proxy it prints the public name.
+    // Behind a proxy it prints the public name; the address is then the one that it was given.
     let given = arguments.iter().find_map(|word| word.parse().ok().filter(|at: &SocketAddr| at.port() != 0));
-    let address = given.unwrap_or_else(|| server.wait_for("a URL in its output", printed_address));
+    let address = server.wait_for("a URL in its output", |log| match given {
+        Some(address) => log.lines().any(|line| line.contains("://")).then_some(address),
+        None => printed_address(log),
+    });
     server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
     assert!(from.elapsed().as_secs() < 30, "railhead serve was ready only after {:?}", from.elapsed());
     (server, address)

@@ -35,12 +35,16 @@ pub(super) async fn serve(mut stream: TcpStream, script: Arc<Script>) {
         Greeting::Banner(bytes) => last(&mut stream, bytes).await,
         Greeting::Silence => copy(&mut stream, &mut sink()).await.map(drop),
         Greeting::Close => Ok(()),
-        Greeting::Reset => stream.set_zero_linger(),
+        Greeting::Reset => match stream.read(&mut [0; 4096]).await {
+            Ok(_) => stream.set_zero_linger(),
+            Err(error) => Err(error),
+        },
     };
 }
 
 async fn http<S: Broken>(mut stream: S, script: &Script) -> io::Result<()> {
     let (request, body) = Head::read(&mut stream).await?;
+    script.watchers.iter().for_each(|look| look(&request));
     match script.acts.iter().find(|(which, _)| which.is(&request)) {
         Some((_, act)) => act_on(stream, act).await,
         None => pass(stream, script, request, body).await,
@@ -94,12 +98,16 @@ async fn pass<S: Broken>(stream: S, script: &Script, request: Head, body: Vec<u8
         }
     };
     let back = async {
-        let (mut answer, rest) = Head::read(&mut from_upstream).await?;
+        let (mut answer, mut rest) = Head::read(&mut from_upstream).await?;
         answer.set("Connection", "close");
         for (which, change) in &script.answers {
             if which.is(&request) {
                 change(&mut answer);
             }
+        }
+        for (_, from, to) in script.bodies.iter().filter(|(which, ..)| which.is(&request)) {
+            from_upstream.read_to_end(&mut rest).await?;
+            rest = String::from_utf8_lossy(&rest).replace(from, to).into_bytes();
         }
         to_client.write_all(&answer.bytes()).await?;
         to_client.write_all(&rest).await?;

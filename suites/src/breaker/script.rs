@@ -22,7 +22,7 @@ pub(super) enum Greeting {
     Silence,
     /// Closed at once.
     Close,
-    /// Reset at once.
+    /// Reset at the client's first bytes: before them it could look like a refused connection.
     Reset,
 }
 
@@ -43,6 +43,8 @@ pub(super) enum Act {
 
 /// A change of a head.
 pub(super) type Change = Arc<dyn Fn(&mut Head) + Send + Sync>;
+/// A look at a request.
+pub(super) type Watcher = Arc<dyn Fn(&Head) + Send + Sync>;
 
 /// Which requests.
 #[derive(Clone)]
@@ -51,13 +53,22 @@ pub(super) struct Which {
     methods: &'static str,
     /// A path in which one `*` stands for anything.
     path: &'static str,
+    /// Only those whose stated length is above this.
+    larger_than: Option<u64>,
 }
 
 impl Which {
+    const fn of(methods: &'static str, path: &'static str) -> Self {
+        Self { methods, path, larger_than: None }
+    }
+
     pub(super) fn is(&self, request: &Head) -> bool {
         let method = self.methods.is_empty() || self.methods.split('|').any(|one| one == request.method());
         let path = request.path();
+        let length = request.get("content-length").and_then(|length| length.parse::<u64>().ok());
+        let large = self.larger_than.is_none_or(|bound| length.is_some_and(|length| length > bound));
         method
+            && large
             && match self.path.split_once('*') {
                 None => path == self.path,
                 Some((begin, end)) => {
@@ -75,11 +86,30 @@ pub struct Script {
     pub(super) acts: Vec<(Which, Act)>,
     pub(super) requests: Vec<Change>,
     pub(super) answers: Vec<(Which, Change)>,
+    pub(super) bodies: Vec<(Which, &'static str, &'static str)>,
+    pub(super) watchers: Vec<Watcher>,
+}
+
+fn whole(status: &str, fields: &[&str], body: &str) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    for line in fields {
+        text.extend([line, "\r\n"]);
+    }
+    text.extend(["\r\n", body]);
+    text.into_bytes()
 }
 
 impl Script {
     fn new(greeting: Greeting, upstream: Option<SocketAddr>) -> Self {
-        Self { greeting, upstream, acts: Vec::new(), requests: Vec::new(), answers: Vec::new() }
+        Self {
+            greeting,
+            upstream,
+            acts: Vec::new(),
+            requests: Vec::new(),
+            answers: Vec::new(),
+            bodies: Vec::new(),
+            watchers: Vec::new(),
+        }
     }
 
     /// Passes everything on, over plain HTTP on both sides.
@@ -113,7 +143,7 @@ impl Script {
         Self::new(Greeting::Close, None)
     }
 
-    /// Accepts and resets.
+    /// Accepts, and resets at the first bytes.
     pub fn reset() -> Self {
         Self::new(Greeting::Reset, None)
     }
@@ -127,12 +157,14 @@ impl Script {
         fields: &[&str],
         body: &str,
     ) -> Self {
-        let fields: String = fields.iter().map(|line| format!("{line}\r\n")).collect();
-        let length = body.len();
-        let text = format!(
-            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
-        );
-        self.bytes(methods, path, text.as_bytes())
+        self.bytes(methods, path, &whole(status, fields, body))
+    }
+
+    /// Answers these requests when their stated length is above `bound`.
+    pub fn refuse_larger(mut self, bound: u64, status: &str, fields: &[&str], body: &str) -> Self {
+        let which = Which { larger_than: Some(bound), ..Which::of("", "*") };
+        self.acts.push((which, Act::Bytes(whole(status, fields, body))));
+        self
     }
 
     /// Answers these requests with bytes that are what they are.
@@ -169,7 +201,7 @@ impl Script {
     }
 
     fn act(mut self, methods: &'static str, path: &'static str, act: Act) -> Self {
-        self.acts.push((Which { methods, path }, act));
+        self.acts.push((Which::of(methods, path), act));
         self
     }
 
@@ -186,7 +218,26 @@ impl Script {
         path: &'static str,
         change: impl Fn(&mut Head) + Send + Sync + 'static,
     ) -> Self {
-        self.answers.push((Which { methods, path }, Arc::new(change)));
+        self.answers.push((Which::of(methods, path), Arc::new(change)));
+        self
+    }
+
+    /// Replaces a part of the bodies of these answers by another of the same length.
+    pub fn body(
+        mut self,
+        methods: &'static str,
+        path: &'static str,
+        from: &'static str,
+        to: &'static str,
+    ) -> Self {
+        assert_eq!(from.len(), to.len(), "the stated length would be wrong");
+        self.bodies.push((Which::of(methods, path), from, to));
+        self
+    }
+
+    /// Looks at every request, answered here or passed on.
+    pub fn watch(mut self, look: impl Fn(&Head) + Send + Sync + 'static) -> Self {
+        self.watchers.push(Arc::new(look));
         self
     }
 
@@ -207,11 +258,11 @@ mod tests {
     #[test]
     fn a_pattern_has_one_star() {
         let head = |first: &str| Head::of(first);
-        let which = Which { methods: "POST|PATCH", path: "/v2/*/uploads/" };
+        let which = Which::of("POST|PATCH", "/v2/*/uploads/");
         assert!(which.is(&head("POST /v2/a/b/blobs/uploads/?x=1 HTTP/1.1")));
         assert!(!which.is(&head("GET /v2/a/b/blobs/uploads/ HTTP/1.1")));
         assert!(!which.is(&head("POST /v2/uploads/ HTTP/1.1")), "the star does not reach back");
-        assert!(Which { methods: "", path: "/v2/" }.is(&head("GET /v2/ HTTP/1.1")));
-        assert!(!Which { methods: "", path: "/v2/" }.is(&head("GET /v2/x HTTP/1.1")));
+        assert!(Which::of("", "/v2/").is(&head("GET /v2/ HTTP/1.1")));
+        assert!(!Which::of("", "/v2/").is(&head("GET /v2/x HTTP/1.1")));
     }
 }

@@ -1,7 +1,7 @@
 //! nginx.
 
+use std::fmt::Display;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{HTTP, HTTPS, Proxy};
@@ -21,8 +21,8 @@ pub struct Nginx<'a> {
 }
 
 impl Nginx<'_> {
-    /// A location that passes on as the guides say; `more` are lines in it.
-    pub fn location(path: &str, upstream: SocketAddr, more: &str) -> String {
+    /// A location that passes on as the guides say; `upstream` may end in a path, `more` are lines in it.
+    pub fn location(path: &str, upstream: impl Display, more: &str) -> String {
         format!(
             "location {path} {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; \
              proxy_set_header X-Forwarded-Proto $scheme; proxy_request_buffering off; proxy_http_version 1.1; \
