@@ -150,7 +150,8 @@ fn chain_problem(shown: &Shown<'_>, seen: &CertificateSeen) -> Option<TlsProblem
         CertificateError::UnknownIssuer if others.is_empty() && seen.names_issuer_url => {
             TlsProblem::MissingIntermediate
         }
-        CertificateError::UnknownIssuer => TlsProblem::Untrusted,
+        // An authority that was made anew has the name of the one that is trusted, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsProblem::Untrusted,
         _ => TlsProblem::Invalid,
     })
 }

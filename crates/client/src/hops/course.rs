@@ -21,6 +21,7 @@ use super::record::{
 use super::redact::Secrets;
 use super::redirect;
 use super::route::Route;
+use super::scrub::scrub;
 use super::step::millis;
 use super::token::tokens;
 use super::transfer::Desk;
@@ -55,10 +56,11 @@ impl<'a> Course<'a> {
     pub(super) async fn walk(self) -> Walk {
         let since = Instant::now();
         let mut walk = blank(self.route);
-        if let Err(Blocked(hop, why)) = self.go(&mut walk).await {
+        if let Err(Blocked(hop, why)) = Box::pin(self.go(&mut walk)).await {
             block(&mut walk, hop, &why);
         }
         walk.millis = millis(since);
+        scrub(&mut walk, &self.secrets);
         walk
     }
 

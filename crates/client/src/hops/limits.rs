@@ -6,8 +6,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Method;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use tokio::time::timeout;
 
 use super::exchange::Ask;
@@ -15,7 +14,7 @@ use super::paced::Paced;
 use super::record::{Answered, Broken, Limits, SizeLimit, Slow};
 use super::settings::LimitSettings;
 use super::step::millis;
-use super::transfer::Desk;
+use super::transfer::{Desk, patch};
 use crate::http1::Body;
 
 /// Sizes just above what proxies and CDNs are known to allow: nginx 1 MiB, Cloudflare 100 MB, some gateways 1 GiB.
@@ -93,9 +92,7 @@ async fn size(desk: &Desk<'_>, settings: &LimitSettings) -> SizeLimit {
 async fn announce(desk: &Desk<'_>, size: u64, watch: Duration) -> Announced {
     let Ok(path) = upload(desk).await else { return Announced::Untold };
     let body = Paced::beginning(Bytes::from(vec![0; BEGINNING]));
-    let mut ask = desk.patch(&path, body);
-    ask.headers.push((CONTENT_LENGTH, HeaderValue::from(size)));
-    let answer = timeout(watch, desk.ask(ask)).await;
+    let answer = timeout(watch, desk.ask(announced(&path, body, size))).await;
     desk.cancel(&path).await;
     match answer {
         Err(_) => Announced::Taken,
@@ -109,7 +106,7 @@ async fn count(desk: &Desk<'_>) -> Option<Answered> {
     let path = upload(desk).await.ok()?;
     let piece = Bytes::from(vec![0; 64 << 10]);
     let pieces = (0..COUNTED / piece.len() as u64).map(|_| (Duration::ZERO, piece.clone()));
-    let answer = desk.ask(desk.patch(&path, Paced::new(pieces).0)).await;
+    let answer = desk.ask(patch(&path, Paced::body(pieces).0)).await;
     desk.cancel(&path).await;
     answer.ok().map(|heard| heard.answered).filter(|answered| answered.status == 413)
 }
@@ -120,11 +117,11 @@ async fn slow(desk: &Desk<'_>, pieces: Vec<(Duration, Bytes)>, bound: Duration) 
         Ok(path) => path,
         Err(why) => return Slow::Untried { why },
     };
-    let (body, sent) = Paced::new(pieces);
+    let (body, sent) = Paced::body(pieces);
     let since = Instant::now();
     // The answer may take its own time when all is sent.
     let within = bound + desk.course.guide.settings.answer_timeout;
-    let answer = desk.ask_within(desk.patch(&path, body), within).await;
+    let answer = desk.ask_within(patch(&path, body), within).await;
     let millis = millis(since);
     let slow = judge(answer.map(|heard| heard.answered), sent.is_all(), millis);
     desk.cancel(&path).await;
@@ -148,15 +145,15 @@ async fn buffered(desk: &Desk<'_>, settings: &LimitSettings) -> Option<bool> {
     let path = format!("/v2/{name}/blobs/uploads/00000000-0000-4000-8000-000000000000");
     let rest = Bytes::from(vec![0; UNREAD - BEGINNING]);
     let pieces = [(Duration::ZERO, Bytes::from(vec![0; BEGINNING])), (settings.watch, rest)];
-    let (body, sent) = Paced::new(pieces);
-    let answer = desk.course.ask(desk.spot, announced(path, body, UNREAD)).await.ok()?;
+    let (body, sent) = Paced::body(pieces);
+    let answer = desk.course.ask(desk.spot, announced(&path, body, UNREAD as u64)).await.ok()?;
     // Anything but a refusal is no answer to this request.
     (400..500).contains(&answer.answered.status).then(|| sent.is_all())
 }
 
-fn announced(path: String, body: Body, size: usize) -> Ask {
-    let mut ask =
-        Ask::new(Method::PATCH, path).with_header(CONTENT_TYPE, "application/octet-stream").with_body(body);
+/// Bytes for an upload, of which a length is announced.
+fn announced(path: &str, body: Body, size: u64) -> Ask {
+    let mut ask = patch(path, body);
     ask.headers.push((CONTENT_LENGTH, HeaderValue::from(size)));
     ask
 }

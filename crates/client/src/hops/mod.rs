@@ -27,6 +27,7 @@ mod record;
 mod redact;
 mod redirect;
 mod route;
+mod scrub;
 mod settings;
 mod step;
 mod tap;

@@ -24,7 +24,7 @@ pub(super) struct Paced {
     is_sent: Sent,
 }
 
-/// Whether a whole body was sent. Cloning shares it.
+/// Whether the last piece of a body was handed over to be sent. Cloning shares it.
 #[derive(Clone, Default)]
 pub(super) struct Sent(Arc<AtomicBool>);
 
@@ -36,7 +36,7 @@ impl Sent {
 
 impl Paced {
     /// A body of these pieces, and whether it was sent.
-    pub(super) fn new(pieces: impl IntoIterator<Item = (Duration, Bytes)>) -> (Body, Sent) {
+    pub(super) fn body(pieces: impl IntoIterator<Item = (Duration, Bytes)>) -> (Body, Sent) {
         let is_sent = Sent::default();
         let pieces = pieces.into_iter().collect();
         let body = Self { pieces, silence: None, hangs: false, is_sent: is_sent.clone() };
@@ -56,11 +56,7 @@ impl http_body::Body for Paced {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Some((silence, _)) = self.pieces.front() else {
-            if self.hangs {
-                return Poll::Pending;
-            }
-            self.is_sent.0.store(true, Ordering::Relaxed);
-            return Poll::Ready(None);
+            return if self.hangs { Poll::Pending } else { Poll::Ready(None) };
         };
         let silence = *silence;
         let waiting = self.silence.get_or_insert_with(|| Box::pin(sleep(silence)));
@@ -68,6 +64,9 @@ impl http_body::Body for Paced {
             return Poll::Pending;
         }
         self.silence = None;
-        Poll::Ready(self.pieces.pop_front().map(|(_, piece)| Ok(Frame::data(piece))))
+        let piece = self.pieces.pop_front().map(|(_, piece)| Ok(Frame::data(piece)));
+        // Nobody asks for the end of a body whose length is known.
+        self.is_sent.0.store(self.pieces.is_empty(), Ordering::Relaxed);
+        Poll::Ready(piece)
     }
 }

@@ -235,7 +235,7 @@ pub struct CertificateSeen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TlsProblem {
-    /// The proxy's built-in certificate: nobody gave it one for this name.
+    /// The proxy's built-in certificate: nobody gave it one for this name. Stands alone, for its other faults follow.
     DefaultCertificate,
     /// It is not valid any more.
     Expired,
@@ -251,7 +251,7 @@ pub enum TlsProblem {
     SelfSigned,
     /// Its authority is not trusted.
     Untrusted,
-    /// Something else that the verifier refuses, as a bad signature or a wrong purpose.
+    /// Something else that the verifier refuses, as a wrong purpose, or a key that is not the certificate's.
     Invalid,
 }
 

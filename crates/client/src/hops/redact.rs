@@ -82,12 +82,12 @@ fn cut_beginning(text: &mut String, secret: &str) {
 /// Whether a key's value is a secret wherever it stands.
 fn is_secret_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["token", "password", "passwd", "secret", "signature"].iter().any(|end| key.ends_with(end))
+    ["token", "password", "passwd", "secret", "signature", "_state"].iter().any(|end| key.ends_with(end))
 }
 
 fn is_secret_parameter(name: &str) -> bool {
     is_secret_key(name)
-        || ["_state", "state", "code", "sig", "nonce", "x-amz-credential"]
+        || ["state", "code", "sig", "nonce", "x-amz-credential"]
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
 }

@@ -41,11 +41,11 @@ impl Desk<'_> {
         let since = Instant::now();
         // In pieces and without a length, as Docker sends every layer.
         let body = stream([Bytes::from_static(b"rail"), Bytes::from_static(b"\n")]);
-        let patched = self.ask(self.patch(&path, body)).await;
-        let next = patched.as_ref().ok().and_then(|heard| self.upload(heard, &path)).unwrap_or(path);
-        let patch = Step::ended(since, patched.map(|heard| heard.answered));
+        let answer = self.ask(patch(&path, body)).await;
+        let next = answer.as_ref().ok().and_then(|heard| self.upload(heard, &path)).unwrap_or(path);
+        let answer = Step::ended(since, answer.map(|heard| heard.answered));
         let cancel = self.cancel(&next).await;
-        Ok(WriteSeen { begin: begin.answered, location, patch: Some(patch), cancel: Some(cancel) })
+        Ok(WriteSeen { begin: begin.answered, location, patch: Some(answer), cancel: Some(cancel) })
     }
 
     /// Begins an upload.
@@ -59,11 +59,6 @@ impl Desk<'_> {
         let since = Instant::now();
         let cancelled = self.ask(Ask::new(Method::DELETE, path)).await;
         Step::ended(since, cancelled.map(|heard| heard.answered))
-    }
-
-    /// Bytes for an upload.
-    pub(super) fn patch(&self, path: &str, body: Body) -> Ask {
-        Ask::new(Method::PATCH, path).with_header(CONTENT_TYPE, "application/octet-stream").with_body(body)
     }
 
     /// Where an upload goes on, as a path on this route: whatever host a `Location` names, the token stays here.
@@ -83,4 +78,9 @@ impl Desk<'_> {
     pub(super) async fn ask_within(&self, ask: Ask, within: Duration) -> Result<Heard, Broken> {
         self.course.ask_within(self.spot, ask.with_credentials(self.authorization.clone()), within).await
     }
+}
+
+/// Bytes for an upload.
+pub(super) fn patch(path: &str, body: Body) -> Ask {
+    Ask::new(Method::PATCH, path).with_header(CONTENT_TYPE, "application/octet-stream").with_body(body)
 }

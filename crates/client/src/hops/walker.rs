@@ -20,7 +20,7 @@ impl Walker {
 
     /// Takes one route. Whatever happens on it is in the record.
     pub async fn walk(&self, route: &Route) -> Walk {
-        Course::new(&self.0, route).walk().await
+        Box::pin(Course::new(&self.0, route).walk()).await
     }
 
     /// Takes all routes at the same time; their records in the same order.
