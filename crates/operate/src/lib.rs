@@ -1,7 +1,14 @@
 //! What the operator's commands do to a site: prove it, write its pages, keep its evidence.
 //!
-//! [`Site`] is what the operator knows.
+//! [`Site`] is what the operator knows. [`image::Image`] is what a proof pushes. What an act came to is [`Evidence`], kept in
+//! an [`Archive`].
 
+mod evidence;
+pub mod image;
+pub mod programs;
+mod secrets;
 mod site;
 
+pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};
+pub use secrets::Secrets;
 pub use site::{Cluster, DEFAULT_EVIDENCE, Forge, Site, SiteError, TABLES, Visibility, nearest};
