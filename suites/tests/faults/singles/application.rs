@@ -1,7 +1,7 @@
 //! What the application itself answers, and its challenge.
 
+use railhead_suites::Distribution;
 use railhead_suites::proxies::{Caddy, Nginx};
-use railhead_suites::{Breaker, Distribution, breaker::Script};
 
 use super::single;
 use crate::case::{Case, error, warning};
@@ -134,16 +134,15 @@ fn unusual_challenges() -> Vec<Case> {
             "Railhead, breaker",
             warning("RH-CHALLENGE-SCOPE", "application"),
             |bench| {
-                let (server, account) = bench.railhead();
-                let script = Script::https(&bench.identity, server.address()).challenge(|answer| {
-                    answer.replace("WWW-Authenticate", "repository:alice/app:", "repository:library/other:");
-                });
-                let breaker = Breaker::start(script);
-                bench
-                    .anonymous()
-                    .https(breaker.address())
-                    .with(&["--repository", &account.repository])
-                    .keep(breaker)
+                let other = "Bearer realm=\"https://forge.test/token\",service=\"railhead\",\
+                             scope=\"repository:library/other:pull\"";
+                bench.broken(move |script| {
+                    script.challenge(move |answer| {
+                        if answer.get("WWW-Authenticate").is_some_and(|value| value.contains("scope=")) {
+                            answer.set("WWW-Authenticate", other);
+                        }
+                    })
+                })
             },
         ),
         single(

@@ -7,7 +7,7 @@ use crate::bench::Bench;
 use crate::case::{Case, Setup, error, warning};
 
 /// How long slow requests are watched: longer than every time-out of these set-ups.
-const LIMITS: [&str; 3] = ["--limits", "--limits-time", "5s"];
+const LIMITS: [&str; 3] = ["--limits", "--limits-time", "15s"];
 
 pub fn cases() -> Vec<Case> {
     vec![
