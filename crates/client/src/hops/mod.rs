@@ -41,6 +41,7 @@ pub use record::{
     Answered, Attempt, Behind, Broke, Broken, CertificateSeen, Challenged, Connected, Hop, Limits, RealmSeen,
     Redirect, Resolved, SizeLimit, Slow, Step, TlsProblem, TlsSeen, TokenSeen, Walk, WriteSeen,
 };
+pub use redact::without_patterns;
 pub use route::{Route, RouteError};
 pub use settings::{LimitSettings, Settings};
 pub use walker::Walker;

@@ -96,8 +96,8 @@ fn is_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-')
 }
 
-/// Reads word by word; a word decides with what follows whether something is replaced.
-fn without_patterns(text: &str) -> String {
+/// `text` without what looks like a secret. Reads word by word; a word decides with what follows whether something is replaced.
+pub fn without_patterns(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
