@@ -3,13 +3,16 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use railhead_client::hops::{Broke, TlsProblem, Walk};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, date_time_ymd,
 };
-use rustls::server::WebPkiClientVerifier;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -102,6 +105,36 @@ pub fn acceptor((chain, key): Identity) -> TlsAcceptor {
         .with_single_cert(chain, key)
         .unwrap();
     TlsAcceptor::from(Arc::new(config))
+}
+
+/// Shows the first identity to whoever connects first, and the second to all others, as a cluster half renewed does.
+pub fn changing_acceptor(first: Identity, then: Identity) -> TlsAcceptor {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Changing {
+            keys: [certified(first), certified(then)],
+            count: AtomicUsize::new(0),
+        }));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+fn certified((chain, key): Identity) -> Arc<CertifiedKey> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    Arc::new(CertifiedKey::new(chain, any_supported_type(&key).unwrap()))
+}
+
+#[derive(Debug)]
+struct Changing {
+    keys: [Arc<CertifiedKey>; 2],
+    count: AtomicUsize,
+}
+
+impl ResolvesServerCert for Changing {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.keys[self.count.fetch_add(1, Ordering::Relaxed).min(1)].clone())
+    }
 }
 
 async fn seen(authority: &Authority, identity: Identity) -> Walk {

@@ -1,8 +1,8 @@
 //! Where credentials go, and where they never do: neither to others, nor into records.
 
-use railhead_client::hops::{Hop, Step};
+use railhead_client::hops::{Broke, Hop, Step};
 
-use crate::certificates::{Authority, acceptor};
+use crate::certificates::{Authority, acceptor, changing_acceptor};
 use crate::server::{HOST, Reply, SECRET, Server, leaks, registry, settings, walk};
 
 fn got_credentials(server: &Server) -> bool {
@@ -73,6 +73,29 @@ async fn a_connection_that_does_not_verify_carries_no_credentials() {
         }
         assert_eq!(leaks(&walk), [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn every_connection_has_to_verify_for_itself() {
+    let authority = Authority::new();
+    let identities = (authority.issue(HOST), authority.issue("other.example.com"));
+    let realm =
+        Server::start_tls(changing_acceptor(identities.0, identities.1), registry("http://unused/token"))
+            .await;
+    let port = realm.address.port();
+    let behind = registry(&format!("https://{HOST}:{port}/token"));
+    let server = Server::start_tls(acceptor(authority.issue(HOST)), behind).await;
+    let mut route = server.tls_route();
+    route.ca = Some(authority.file());
+    let mut settings = settings();
+    let known =
+        format!("realm=https://{HOST}:{port},connect={},ca={}", realm.address, authority.file().display());
+    settings.known = vec![known.parse().unwrap()];
+    let walk = walk(settings, &route).await;
+    assert_eq!(walk.realm.seen().unwrap().tls_problems, []);
+    assert_eq!(walk.token.broke().unwrap().kind, Broke::TlsHandshake, "{:?}", walk.token);
+    assert!(matches!(walk.authenticated, Step::Skipped { behind: Some(Hop::Token), .. }));
+    assert!(!got_credentials(&realm) && !got_credentials(&server));
 }
 
 #[tokio::test]

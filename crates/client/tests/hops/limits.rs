@@ -18,7 +18,7 @@ enum Habit {
     Between(Duration),
     /// Reads everything, and says nothing.
     Swallow,
-    /// Answers requests without credentials after, or before, their body.
+    /// Answers what no registry reads after, or before, its body.
     Late,
     Early,
 }
@@ -51,24 +51,25 @@ async fn pass(mut stream: TcpStream, upstream: std::net::SocketAddr, habit: Habi
     let mut head = vec![0; 64 << 10];
     let Ok(count) = stream.peek(&mut head).await else { return };
     let text = String::from_utf8_lossy(&head[..count]).to_lowercase();
-    if !text.starts_with("patch") {
+    // Whether the body is kept in front is asked by one that no registry reads.
+    let is_unread = text.starts_with("get /v2/") && text.contains("content-length: 1048576");
+    if !text.starts_with("patch") && !is_unread {
         let mut other = TcpStream::connect(upstream).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut stream, &mut other).await;
         return;
     }
     let announced = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<u64>().ok());
-    let is_known = text.contains("authorization");
     let refused = "HTTP/1.1 413 Content Too Large\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n";
-    let unknown = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
-    let taken = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+    let status = if is_unread { "200 OK" } else { "202 Accepted" };
+    let taken = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
     let mut buffer = vec![0; 64 << 10];
     match habit {
         Habit::Size(size) if announced.is_some_and(|length| length > size) => {
             let _ = stream.write_all(refused.as_bytes()).await;
             while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
         }
-        Habit::Early if !is_known => {
-            let _ = stream.write_all(unknown.as_bytes()).await;
+        Habit::Early if is_unread => {
+            let _ = stream.write_all(taken.as_bytes()).await;
             while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
         }
         Habit::Whole(time) => {
@@ -88,8 +89,7 @@ async fn pass(mut stream: TcpStream, upstream: std::net::SocketAddr, habit: Habi
         }
         _ => {
             drain(&mut stream, &mut buffer, announced, None).await;
-            let answer = if is_known { taken } else { unknown };
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(taken.as_bytes()).await;
         }
     }
 }
