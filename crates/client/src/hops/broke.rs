@@ -61,7 +61,7 @@ pub(super) fn exchanging(error: &hyper::Error, first: &[u8], certificate_wanted:
     }
     // hyper has a name for this case for servers only.
     if error.is_parse() && error.to_string().contains("too large") {
-        return Broken::new(Broke::HeadTooLarge, "the head of the answer does not end within 64 KiB");
+        return head_too_large();
     }
     if error.is_parse() || (!first.is_empty() && !first.starts_with(b"HTTP/1.")) {
         return Broken::new(Broke::NotHttp, shown(first));
@@ -70,6 +70,11 @@ pub(super) fn exchanging(error: &hyper::Error, first: &[u8], certificate_wanted:
         Some(error) => closed(error, certificate_wanted && first.is_empty()),
         None => of_close(error.to_string(), certificate_wanted && first.is_empty()),
     }
+}
+
+/// The head of an answer is larger than its bound.
+pub(super) fn head_too_large() -> Broken {
+    Broken::new(Broke::HeadTooLarge, "the head of the answer does not end within 64 KiB")
 }
 
 /// A TLS record has a known type and the major version 3; anything else was not written by TLS.

@@ -23,8 +23,8 @@ use crate::http1::{AGENT, Body, empty};
 const HEAD_MAX: usize = 64 << 10;
 /// How much of a body is looked into.
 const BODY_READ: usize = 64 << 10;
-/// How much of a body without a stated length is let pass before it counts as endless. Pages of applications are
-/// larger than what is looked into, and end.
+/// From which size on a body counts as endless, whatever length it states. Pages of applications are larger than what
+/// is looked into, and end.
 const BODY_MAX: u64 = 1 << 20;
 /// How much of a body, and of a header's value, is written down.
 const TEXT_MAX: usize = 2 << 10;
@@ -141,7 +141,10 @@ pub(super) async fn exchange(
     let head = Head { first: &first, certificate_wanted: line.certificate_wanted, deadline, within, secrets };
     let (response, _driver) = head.wait(line, request).await?;
     let (parts, body) = response.into_parts();
-    let read = read(body, parts.headers.contains_key(CONTENT_LENGTH), deadline).await;
+    if size(&parts.headers) > HEAD_MAX {
+        return Err(broke::head_too_large());
+    }
+    let read = read(body, length(&parts.headers), deadline).await;
     let answered = Answered {
         asked,
         address: spot.address.to_string(),
@@ -241,9 +244,19 @@ struct Read {
     is_endless: bool,
 }
 
-async fn read(mut body: Incoming, is_measured: bool, deadline: Instant) -> Read {
+/// hyper bounds its buffer, and reads a head that is somewhat larger.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
+}
+
+/// The stated length of the body.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn read(mut body: Incoming, length: Option<u64>, deadline: Instant) -> Read {
     let mut read = Read::default();
-    let bound = if is_measured { BODY_READ as u64 } else { BODY_MAX };
+    let bound = if length.is_some() { BODY_READ as u64 } else { BODY_MAX };
     while read.count < bound {
         let frame = match timeout_at(deadline, body.frame()).await {
             Ok(None) => return read,
@@ -263,8 +276,9 @@ async fn read(mut body: Incoming, is_measured: bool, deadline: Instant) -> Read 
         let room = BODY_READ - read.bytes.len();
         read.bytes.extend_from_slice(&data[..data.len().min(room)]);
     }
-    // A body with a stated length ends; how long it is says its header.
-    read.is_endless = !is_measured && !hyper::body::Body::is_end_stream(&body);
+    // A page of a stated length ends, though it is not read to its end.
+    read.is_endless =
+        length.is_none_or(|length| length > BODY_MAX) && !hyper::body::Body::is_end_stream(&body);
     read
 }
 

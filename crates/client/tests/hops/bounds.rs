@@ -22,6 +22,30 @@ async fn a_head_without_end_is_too_large() {
 }
 
 #[tokio::test]
+async fn a_head_that_ends_beyond_the_bound_is_too_large() {
+    for (size, is_too_large) in [(60_000, false), (70_000, true), (96 << 10, true)] {
+        let server = Server::start(move |_| {
+            let padding = format!("X-Padding: {}", "a".repeat(size));
+            Reply::new("404 Not Found", &[&padding], "")
+        })
+        .await;
+        let walk = walk(settings(), &server.route()).await;
+        let broke = walk.registry.broke().map(|broke| broke.kind);
+        assert_eq!(broke, is_too_large.then_some(Broke::HeadTooLarge), "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_a_stated_gigabyte_is_endless() {
+    let first = head("404 Not Found", "Content-Length: 1000000000\r\n");
+    let server = Server::start(move |_| Reply::Endless(first.clone(), vec![b'a'; 16 << 10])).await;
+    let walk = walk(settings(), &server.route()).await;
+    let answered = walk.registry.seen().unwrap();
+    assert!(answered.body_endless && answered.body_broke.is_none(), "{answered:?}");
+    assert!(answered.body_bytes < 200_000, "{}", answered.body_bytes);
+}
+
+#[tokio::test]
 async fn a_body_without_end_is_left() {
     let first = head(
         "401 Unauthorized",
