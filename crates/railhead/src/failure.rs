@@ -139,6 +139,28 @@ impl From<railhead_operate::SiteError> for Failure {
     }
 }
 
+impl From<railhead_operate::EvidenceError> for Failure {
+    fn from(error: railhead_operate::EvidenceError) -> Self {
+        Self::of(Exit::Failed, &error)
+    }
+}
+
+impl From<railhead_operate::image::ImageError> for Failure {
+    fn from(error: railhead_operate::image::ImageError) -> Self {
+        use railhead_operate::image::ImageError;
+        let exit = match &error {
+            ImageError::Nowhere { .. } => Exit::NotFound,
+            ImageError::Form { .. } | ImageError::Which { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        let failure = Self::of(exit, &error);
+        match &error {
+            ImageError::Which { .. } => failure.hint("name it with --image-name"),
+            _ => failure,
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;

@@ -1,0 +1,149 @@
+//! Who may do what: the account, a wrong one, one that may only read, and nobody.
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use railhead_client::{Credentials, Registry, empty};
+
+use super::bench::{Bench, Checked, Seen, Trouble, is_refusal, said};
+use super::record::Verdict;
+use crate::site::Visibility;
+
+/// The largest answer of `/v2/`, in bytes.
+const ANSWER_MAX: usize = 64 << 10;
+/// No registry gave this to anybody.
+const WRONG: &str = "railhead-proof-this-is-a-wrong-token";
+
+impl Bench<'_> {
+    /// `GET /v2/` with the account.
+    pub(super) async fn login(&self) -> Checked {
+        let Some(account) = &self.plan.account else {
+            return Ok(Seen::not_tried(
+                "no account was given; name one with --user, and its token in RAILHEAD_TOKEN",
+            ));
+        };
+        let answer = self.main().ping().await?;
+        match answer.status {
+            StatusCode::OK => {
+                let request = Request::get("/v2/").body(empty()).map_err(railhead_client::Error::from)?;
+                let nobody = self.main().http().ask(request, ANSWER_MAX).await?;
+                if nobody.status == StatusCode::OK {
+                    return Ok(Seen::fact(
+                        "/v2/ asks nobody to log in; the push shows whether the account is taken",
+                    ));
+                }
+                Ok(Seen::ok(format!("as {}", account.user)))
+            }
+            status if is_refusal(status) => Err(Trouble::of(
+                format!(
+                    "the registry refuses the account '{}' or its token ({})",
+                    account.user,
+                    said(&answer)
+                ),
+                Verdict::Denied,
+            )),
+            _ => Err(Trouble::answer("GET /v2/", &answer)),
+        }
+    }
+
+    /// Nothing begins with a token that nobody was given.
+    pub(super) async fn wrong_token(&self) -> Checked {
+        let Some(account) = &self.plan.account else { return Ok(Seen::not_tried("no account was given")) };
+        let wrong = Credentials { user: account.user.clone(), secret: WRONG.to_owned().into() };
+        self.must_not_push(&self.main_as(Some(wrong)), "a wrong token").await
+    }
+
+    /// Nothing begins with a token that may only read.
+    pub(super) async fn readonly_token(&self) -> Checked {
+        let Some(readonly) = &self.plan.readonly else {
+            return Ok(Seen::not_tried(
+                "no token without the right to push was given; put one into RAILHEAD_TOKEN_READONLY",
+            ));
+        };
+        let registry = self.main_as(Some(readonly.clone()));
+        let mut seen = self.must_not_push(&registry, "the token that may not push").await?;
+        let can_read = registry.head_manifest(&self.plan.repository, self.plan.tag.as_str()).await;
+        seen.detail +=
+            if matches!(can_read, Ok(Some(_))) { "; it may pull" } else { "; it may not pull either" };
+        Ok(seen)
+    }
+
+    /// Begins an upload, which has to be refused.
+    async fn must_not_push(&self, registry: &Registry, what: &str) -> Checked {
+        let name = &self.plan.repository;
+        let scope = format!("repository:{name}:pull,push");
+        let path = format!("/v2/{name}/blobs/uploads/");
+        let make = || Ok((Request::post(&path).header("content-length", 0), empty()));
+        let answer = registry.ask(&scope, make).await?;
+        if is_refusal(answer.status) {
+            return Ok(Seen::ok(format!("refused with {}", said(&answer))));
+        }
+        if !answer.status.is_success() {
+            return Ok(Seen::fact(format!("{what} was neither taken nor refused: {}", said(&answer))));
+        }
+        if let Some(location) = answer.header("location").and_then(|to| to.parse::<http::Uri>().ok()) {
+            let path = location.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+            // An upload that stays ends by itself; that it was begun is what counts.
+            let _ = registry.ask(&scope, || Ok((Request::delete(&path), empty()))).await;
+        }
+        Err(Trouble::new(format!("{what} may begin an upload: the registry answered {}", answer.status)))
+    }
+
+    /// Whether everybody may pull: the manifest and a blob of it.
+    pub(super) async fn anonymous(&self) -> Result<(Visibility, Seen), Trouble> {
+        let registry = self.main_as(None);
+        let name = &self.plan.repository;
+        let (Some(root), Some(blob)) = (self.plan.image.root(), self.plan.image.blobs.first()) else {
+            return Err(Trouble::new("the image is empty"));
+        };
+        let manifest = self.may_read(&registry, &format!("/v2/{name}/manifests/{}", root.digest)).await?;
+        let content = self.may_read(&registry, &format!("/v2/{name}/blobs/{}", blob.digest)).await?;
+        let found = match (manifest, content) {
+            (true, true) => Visibility::Public,
+            (false, false) => Visibility::Private,
+            (true, false) => {
+                return Err(Trouble::new("without a login the manifest can be read, and its blobs cannot"));
+            }
+            (false, true) => {
+                return Err(Trouble::new(format!(
+                    "without a login blob {} can be read, though its manifest cannot",
+                    blob.digest
+                )));
+            }
+        };
+        let words = match found {
+            Visibility::Public => "everybody may pull",
+            Visibility::Private => "nobody may pull without a login",
+        };
+        match self.plan.expected {
+            Some(expected) if expected == found => Ok((found, Seen::ok(format!("{words}, as expected")))),
+            Some(expected) => Ok((
+                found,
+                Seen {
+                    outcome: super::record::Outcome::Failed,
+                    digest: None,
+                    bytes: None,
+                    detail: format!("{words}, but the image is meant to be {}", expected.word()),
+                },
+            )),
+            None => Ok((found, Seen::fact(format!("{words}; nobody said whether that is meant")))),
+        }
+    }
+
+    async fn may_read(&self, registry: &Registry, path: &str) -> Result<bool, Trouble> {
+        let scope = format!("repository:{}:pull", self.plan.repository);
+        let make =
+            || Ok((Request::get(path).header("accept", railhead_oci::media::ACCEPT_MANIFESTS), empty()));
+        let answer = registry.send(&scope, make).await?;
+        let status = answer.status();
+        // What a private registry answers for a secret and for nothing is the same.
+        if is_refusal(status) || status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        if status.is_success() || status.is_redirection() {
+            return Ok(true);
+        }
+        let answer =
+            railhead_client::Answer { status, headers: answer.headers().clone(), body: Bytes::new() };
+        Err(Trouble::answer(&format!("GET {path} without a login"), &answer))
+    }
+}

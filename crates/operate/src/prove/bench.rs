@@ -1,0 +1,226 @@
+//! The clients of a proof, and how a check ends.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::StatusCode;
+use railhead_client::hops::{Route, without_patterns};
+use railhead_client::{Answer, Credentials, Error, Http, Registry, Trust};
+use railhead_oci::Digest;
+
+use super::plan::Plan;
+use super::record::{Outcome, Step, Verdict};
+use crate::secrets::Secrets;
+
+/// How long an answer may take, beside the time that its bytes need.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The slowest line that a proof waits for, in bytes a second.
+const SLOWEST: u64 = 100_000;
+
+/// What a check saw.
+pub(super) struct Seen {
+    pub(super) outcome: Outcome,
+    pub(super) digest: Option<Digest>,
+    pub(super) bytes: Option<u64>,
+    pub(super) detail: String,
+}
+
+impl Seen {
+    fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, digest: None, bytes: None, detail: detail.into() }
+    }
+
+    pub(super) fn ok(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Ok, detail)
+    }
+
+    pub(super) fn fact(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::Fact, detail)
+    }
+
+    pub(super) fn not_tried(detail: impl Into<String>) -> Self {
+        Self::new(Outcome::NotTried, detail)
+    }
+
+    pub(super) fn about(mut self, digest: Digest, bytes: u64) -> Self {
+        (self.digest, self.bytes) = (Some(digest), Some(bytes));
+        self
+    }
+}
+
+/// Why a check failed.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) detail: String,
+    pub(super) class: Verdict,
+}
+
+impl Trouble {
+    pub(super) fn new(detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), class: Verdict::Failed }
+    }
+
+    pub(super) fn of(detail: impl Into<String>, class: Verdict) -> Self {
+        Self { detail: detail.into(), class }
+    }
+
+    /// An answer that is not the one that was due.
+    pub(super) fn answer(asked: &str, answer: &Answer) -> Self {
+        let class = if is_refusal(answer.status) { Verdict::Denied } else { Verdict::Failed };
+        Self { detail: format!("{asked} was answered with {}", said(answer)), class }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let class = match &error {
+            Error::Connect { .. } | Error::Timeout { .. } | Error::Exchange { .. } => Verdict::Unreachable,
+            Error::Unexpected { status, .. } if is_refusal(*status) => Verdict::Denied,
+            _ => Verdict::Failed,
+        };
+        let mut detail = match &error {
+            Error::Unexpected { asked, status, what, .. } => unexpected(asked, *status, what),
+            _ => error.to_string(),
+        };
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            detail = format!("{detail}: {error}");
+            cause = error.source();
+        }
+        Self { detail, class }
+    }
+}
+
+/// An error of the registry in its own words, not in its JSON.
+fn unexpected(asked: &str, status: StatusCode, what: &str) -> String {
+    let Some(body) = what.strip_prefix("and said: ") else {
+        return format!("{asked} was answered with {status}, {what}");
+    };
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let answer = Answer { status, headers: http::HeaderMap::new(), body };
+    format!("{asked} was answered with {}", said(&answer))
+}
+
+/// How a check ends.
+pub(super) type Checked = Result<Seen, Trouble>;
+
+/// Not logged in, or not allowed.
+pub(super) fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// Status and the registry's own error.
+pub(super) fn said(answer: &Answer) -> String {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let error = &body["errors"][0];
+    match (error["code"].as_str(), error["message"].as_str()) {
+        (Some(code), Some(message)) if !message.is_empty() => format!("{}, {code}: {message}", answer.status),
+        (Some(code), _) => format!("{}, {code}", answer.status),
+        _ => answer.status.to_string(),
+    }
+}
+
+/// A usable route and the client on it.
+pub(super) struct End<'a> {
+    pub(super) route: &'a Route,
+    pub(super) registry: Registry,
+}
+
+/// The clients of a proof.
+pub(super) struct Bench<'a> {
+    pub(super) plan: &'a Plan,
+    /// The usable routes; the first is pushed to.
+    pub(super) ends: Vec<End<'a>>,
+    known: Vec<Http>,
+}
+
+impl<'a> Bench<'a> {
+    /// Clients for these routes, which are not none.
+    pub(super) fn new(plan: &'a Plan, routes: &[&'a Route]) -> Result<Self, Error> {
+        let timeout = PATIENCE + Duration::from_secs(plan.image.largest() / SLOWEST);
+        let mut known = Vec::new();
+        for route in routes {
+            let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
+            known.push(Http::over(route, trust, timeout));
+        }
+        let mut bench = Self { plan, ends: Vec::new(), known };
+        for (route, http) in routes.iter().zip(&bench.known) {
+            let registry = bench.over(http, plan.account.clone());
+            bench.ends.push(End { route, registry });
+        }
+        Ok(bench)
+    }
+
+    fn over(&self, http: &Http, account: Option<Credentials>) -> Registry {
+        Registry::new(http.clone(), account).knowing(self.known.iter().cloned())
+    }
+
+    /// The client that pushes.
+    pub(super) fn main(&self) -> &Registry {
+        &self.ends[0].registry
+    }
+
+    /// A client on the first route with another account, or none.
+    pub(super) fn main_as(&self, account: Option<Credentials>) -> Registry {
+        self.over(&self.known[0], account)
+    }
+}
+
+/// The steps as they end.
+pub(super) struct Record<'a> {
+    pub(super) steps: Vec<Step>,
+    /// The class of the first failure.
+    pub(super) class: Option<Verdict>,
+    pub(super) secrets: Secrets,
+    pub(super) watch: &'a mut dyn FnMut(&Step),
+}
+
+impl Record<'_> {
+    /// Runs a check and writes down how it ended; whether it did not fail.
+    pub(super) async fn step(
+        &mut self,
+        name: &str,
+        route: Option<&str>,
+        check: impl Future<Output = Checked>,
+    ) -> bool {
+        let since = Instant::now();
+        let checked = check.await;
+        self.note(name, route, since.elapsed().as_millis() as u64, checked)
+    }
+
+    /// Writes down how a check ended; whether it did not fail.
+    pub(super) fn note(&mut self, name: &str, route: Option<&str>, millis: u64, checked: Checked) -> bool {
+        let seen = checked.unwrap_or_else(|trouble| {
+            self.class.get_or_insert(trouble.class);
+            Seen::new(Outcome::Failed, trouble.detail)
+        });
+        let is_fine = seen.outcome != Outcome::Failed;
+        let step = Step {
+            name: name.to_owned(),
+            route: route.map(str::to_owned),
+            outcome: seen.outcome,
+            millis,
+            digest: seen.digest,
+            bytes: seen.bytes,
+            // What a server said may be what it was sent.
+            detail: one_line(&without_patterns(&self.secrets.clean(&seen.detail))),
+        };
+        (self.watch)(&step);
+        self.steps.push(step);
+        is_fine
+    }
+
+    /// Writes down what was not tried, and why.
+    pub(super) fn skip(&mut self, names: &[&str], why: &str) {
+        for name in names {
+            self.note(name, None, 0, Ok(Seen::not_tried(why)));
+        }
+    }
+}
+
+/// Text of a server in one line, without what could move a cursor.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}

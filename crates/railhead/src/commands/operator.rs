@@ -1,0 +1,94 @@
+//! What the operator's commands start from: the site, the account, the routes, and where evidence goes.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use railhead_client::hops::Route;
+use railhead_client::{Credentials, Origin};
+use railhead_operate::{Archive, Evidence, Secrets, Site};
+use secrecy::SecretString;
+
+use super::Context;
+use crate::config::read_secret;
+use crate::failure::{Exit, Failure, Result};
+
+/// The way to `host` when nobody says another one.
+const DEFAULT_ROUTE: &str = "https";
+
+/// Runs a command's future to its end.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, "cannot start the runtime").because(&error))?;
+    Ok(runtime.block_on(future))
+}
+
+/// A path of a flag, or of its variable.
+pub fn path(context: &Context, flag: Option<&PathBuf>, variable: &str) -> Option<PathBuf> {
+    flag.cloned().or_else(|| context.layers.variable(variable).map(Into::into))
+}
+
+/// The token of `--token-file` or `RAILHEAD_TOKEN`, if there is one.
+pub fn token(context: &Context) -> Result<Option<SecretString>> {
+    let file = path(context, context.common.token_file.as_ref(), "RAILHEAD_TOKEN_FILE");
+    match (file, context.layers.variable("RAILHEAD_TOKEN")) {
+        (Some(file), _) => Ok(Some(read_secret(&file)?)),
+        (None, token) => Ok(token.map(Into::into)),
+    }
+}
+
+/// The account to log in with: a user and the token of it, or neither.
+pub fn account(context: &Context, user: Option<&str>) -> Result<Option<Credentials>> {
+    match (user, token(context)?) {
+        (Some(user), Some(secret)) => Ok(Some(Credentials { user: user.to_owned(), secret })),
+        (None, None) => Ok(None),
+        (Some(user), None) => Err(Failure::new(Exit::Usage, format!("there is no token for {user}"))
+            .hint("put it into RAILHEAD_TOKEN, or name a file with --token-file")),
+        (None, Some(_)) => Err(Failure::new(Exit::Usage, "there is a token, and nobody says whose")
+            .hint("name the account with --user")),
+    }
+}
+
+/// The site, if it is the one of `host`.
+pub fn site_of(context: &Context, host: &str) -> Result<Site> {
+    let site = context.site()?;
+    if site.host.as_deref().is_none_or(|own| own == host) {
+        return Ok(site);
+    }
+    context.printer.note("the site file is another registry's: only its evidence directory is used");
+    Ok(Site { evidence: site.evidence, ..Site::default() })
+}
+
+/// The routes to `host`: those of the flags, of the site, or https. `--ca` is for those that name no authority.
+pub fn routes(context: &Context, flags: &[Route], site: &Site, host: &str) -> Result<Vec<Route>> {
+    let mut routes = if flags.is_empty() { site.routes().to_vec() } else { flags.to_vec() };
+    if routes.is_empty() {
+        let url: Origin =
+            format!("https://{host}").parse().map_err(|error| Failure::of(Exit::Usage, &error))?;
+        routes.push(Route::new(DEFAULT_ROUTE, url));
+    }
+    if let Some(ca) = path(context, context.common.ca.as_ref(), "RAILHEAD_CA") {
+        for route in routes.iter_mut().filter(|route| route.is_tls()) {
+            route.ca.get_or_insert_with(|| ca.clone());
+        }
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = routes.iter().find(|route| !names.insert(route.name.as_str())) {
+        return Err(Failure::new(Exit::Usage, format!("there are two routes named '{}'", twice.name)));
+    }
+    Ok(routes)
+}
+
+/// Says it when a token goes where everybody on the way can read it.
+pub fn warn_of_plain(context: &Context, routes: &[Route]) {
+    for route in routes.iter().filter(|route| !route.url.is_private()) {
+        let url = &route.url;
+        context.printer.warning(&format!("{url} is not encrypted: everybody on the way can read the token"));
+    }
+}
+
+/// Keeps evidence; where it is.
+pub fn keep(site: &Site, evidence: &Evidence, secrets: &Secrets) -> Result<PathBuf> {
+    Ok(Archive::new(&site.evidence).write(evidence, secrets)?)
+}
