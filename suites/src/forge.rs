@@ -60,8 +60,11 @@ impl Forge {
     pub fn token(&self, name: &str, scopes: &str) -> String {
         let words = ["admin", "user", "generate-access-token", "--raw", "--username", FORGE_USER];
         let more = ["--token-name", name, "--scopes", scopes];
-        let said = self.program.run(words.iter().chain(&more)).ok().stdout;
-        said.lines().last().unwrap_or_default().trim().to_owned()
+        let said = self.program.run(words.iter().chain(&more)).ok();
+        // It may have something to say besides.
+        let token = |line: &&str| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let found = said.stdout.lines().map(str::trim).find(token);
+        found.unwrap_or_else(|| panic!("no token in what it said: {said}")).to_owned()
     }
 }
 

@@ -80,14 +80,18 @@ fn floods() -> Vec<Case> {
                 script.answer("", "*", "302 Found", &["Location: https://forge.test/v2/"], "")
             })
         }),
-        hostile("a challenge of thousands of parts", &[error("RH-HTTP-HUGE-HEAD", "network")], |bench| {
-            bench.broken(|script| {
-                script.challenge(|answer| {
-                    let parts: Vec<String> = (0..6000).map(|part| format!("a{part}=\"b\"")).collect();
-                    answer.set("WWW-Authenticate", &format!("Bearer {}", parts.join(",")));
+        hostile(
+            "a challenge of thousands of parts",
+            &[error("RH-CHALLENGE-NO-REALM", "application")],
+            |bench| {
+                bench.broken(|script| {
+                    script.challenge(|answer| {
+                        let parts: Vec<String> = (0..6000).map(|part| format!("a{part}=\"b\"")).collect();
+                        answer.set("WWW-Authenticate", &format!("Bearer {}", parts.join(",")));
+                    })
                 })
-            })
-        }),
+            },
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use super::single;
 use crate::bench::Bench;
 use crate::case::{Case, Setup, error, warning};
 
-/// How long slow requests are watched: longer than every time-out of these set-ups.
+/// How long slow requests are watched: longer than every time-out of these set-ups, which are longer than the other trials take.
 const LIMITS: [&str; 3] = ["--limits", "--limits-time", "15s"];
 
 pub fn cases() -> Vec<Case> {
@@ -40,14 +40,14 @@ pub fn cases() -> Vec<Case> {
             "a slow body is cut off",
             "Railhead, Traefik",
             error("RH-LIMIT-READ-TIMEOUT", "routing"),
-            |bench| traefik(bench, &["--entrypoints.websecure.transport.respondingTimeouts.readTimeout=2s"]),
+            |bench| traefik(bench, &["--entrypoints.websecure.transport.respondingTimeouts.readTimeout=4s"]),
         ),
         single(
             "a pausing body is cut off",
             "Railhead, nginx",
             warning("RH-LIMIT-IDLE-TIMEOUT", "routing"),
             |bench| {
-                nginx(bench, "client_max_body_size 0; proxy_request_buffering off; client_body_timeout 2s;")
+                nginx(bench, "client_max_body_size 0; proxy_request_buffering off; client_body_timeout 4s;")
             },
         ),
         single(
@@ -57,7 +57,7 @@ pub fn cases() -> Vec<Case> {
             |bench| {
                 let flags = [
                     "--entrypoints.websecure.transport.respondingTimeouts.readTimeout=0s",
-                    "--entrypoints.websecure.transport.respondingTimeouts.writeTimeout=2s",
+                    "--entrypoints.websecure.transport.respondingTimeouts.writeTimeout=4s",
                 ];
                 traefik(bench, &flags)
             },
