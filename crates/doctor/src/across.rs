@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use railhead_client::hops::Walk;
 
-use crate::judge::{Scene, Suspect, host_of, realm_of, said, url_of};
+use crate::judge::{Scene, Suspect, realm_of, said, url_of};
 use crate::recognise::is_registry;
 use crate::{Code, Layer, Severity};
 
@@ -53,12 +53,11 @@ fn reconsider(scene: &Scene<'_>, suspects: &mut [Suspect]) {
                 }
             }
             Code::ConnectRefused => {
-                let plain = |walk: &&Walk| !walk.route.is_tls() && is_at_registry(walk);
-                let host = host_of(walk);
-                let mut same = scene.walks.iter().filter(|other| host_of(other) == host);
+                let plain =
+                    |walk: &&Walk| !walk.route.is_tls() && scene.is_public(walk) && is_at_registry(walk);
                 let public =
                     walk.route.is_tls() && scene.is_public(walk) && !scene.is_loopback() && !scene.has_tls();
-                if public && let Some(other) = same.find(plain) {
+                if public && let Some(other) = scene.walks.iter().find(plain) {
                     change(suspect, Code::TlsNone, other, "answers as a registry over plain http");
                 }
             }

@@ -115,15 +115,6 @@ impl<'a> Ground<'a> {
 
     /// A story's text with the real host.
     pub(super) fn fill(&self, text: &str) -> String {
-        text.split(' ')
-            .map(|word| {
-                if word.contains("HOST/") || word == "HOST" {
-                    word.replace("HOST", self.authority())
-                } else {
-                    word.to_owned()
-                }
-            })
-            .collect::<Vec<_>>()
-            .join(" ")
+        text.replace("HOST", self.authority())
     }
 }
