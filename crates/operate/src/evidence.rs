@@ -182,13 +182,25 @@ impl Archive {
         kind: Kind,
         host: Option<&str>,
     ) -> Result<Option<(PathBuf, Evidence)>, EvidenceError> {
-        for path in self.files(kind)?.into_iter().rev() {
-            let evidence = read(&path)?;
-            if host.is_none_or(|host| host == evidence.host) {
-                return Ok(Some((path, evidence)));
-            }
-        }
-        Ok(None)
+        self.history(kind, host).next().transpose()
+    }
+
+    /// The documents of a kind, of `host` if one is given, the newest first. Each is read when it is asked for.
+    pub fn history<'a>(
+        &self,
+        kind: Kind,
+        host: Option<&'a str>,
+    ) -> impl Iterator<Item = Result<(PathBuf, Evidence), EvidenceError>> + 'a {
+        let (files, failed) = match self.files(kind) {
+            Ok(files) => (files, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
+        let documents = files.into_iter().rev().map(|path| read(&path).map(|evidence| (path, evidence)));
+        let here = move |document: &Result<(PathBuf, Evidence), EvidenceError>| match document {
+            Ok((_, evidence)) => host.is_none_or(|host| host == evidence.host),
+            Err(_) => true,
+        };
+        failed.into_iter().chain(documents.filter(here))
     }
 
     /// The files of a kind, the oldest first.

@@ -1,9 +1,11 @@
 //! What the operator's commands do to a site: prove it, write its pages, keep its evidence.
 //!
-//! [`Site`] is what the operator knows. [`image::Image`] is what a proof pushes; [`prove`] proves it. What an act came to is [`Evidence`], kept in
+//! [`Site`] is what the operator knows. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`handoff`] writes what was proven for
+//! another team. What an act came to is [`Evidence`], kept in
 //! an [`Archive`].
 
 mod evidence;
+pub mod handoff;
 pub mod image;
 pub mod programs;
 pub mod prove;

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, completions, config, org, owner, reference, repo, serve, tag, token, user};
+use crate::commands::{
+    audit, completions, config, doctor, explain, handoff, org, owner, prove, reference, repo, serve, tag,
+    token, user,
+};
 use crate::printer::Output;
 
 /// The container registry for a team's own forge.
@@ -73,6 +76,14 @@ pub enum Command {
     /// Show what was done
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Find out why a registry does not work, and who has to mend what
+    Doctor(doctor::Doctor),
+    /// Tell what a finding of the doctor means
+    Explain(explain::Explain),
+    /// Show that login, push and pull work, and that only those can who may
+    Prove(prove::Prove),
+    /// Write the page that another team needs, from the last proof, or check that it is still true
+    Handoff(handoff::Handoff),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::Config),

@@ -161,6 +161,21 @@ impl From<railhead_operate::image::ImageError> for Failure {
     }
 }
 
+impl From<railhead_operate::handoff::HandoffError> for Failure {
+    fn from(error: railhead_operate::handoff::HandoffError) -> Self {
+        use railhead_operate::handoff::HandoffError;
+        let prove = "`railhead prove HOST/OWNER/IMAGE --keep` proves it and leaves the image there";
+        match &error {
+            HandoffError::NothingKept { .. } => Self::of(Exit::NotFound, &error).hint(prove),
+            HandoffError::NotProven { .. } => {
+                Self::of(Exit::Conflict, &error).hint(format!("mend what it found; then {prove}"))
+            }
+            HandoffError::NoFacts | HandoffError::Schema(_) => Self::of(Exit::Usage, &error),
+            _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;

@@ -35,18 +35,23 @@ fn main() -> ExitCode {
         (Ok(layers), _) => run(cli, layers, printer),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => printer.failure(&failure),
     }
 }
 
-fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<()> {
+/// Runs the command; the code to exit with, which is not 0 where a command's answer is in it.
+fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
     layers.file.clone_from(&cli.common.config);
     if let Some(data) = &cli.common.data {
         layers.flags.push(("data", vec![data.clone()]));
     }
     let context = Context { common: cli.common, layers, printer };
-    match cli.command {
+    let done = match cli.command {
+        Command::Doctor(doctor) => return doctor.run(&context),
+        Command::Explain(explain) => explain.run(printer),
+        Command::Prove(prove) => prove.run(&context),
+        Command::Handoff(handoff) => handoff.run(&context),
         Command::Serve(serve) => serve.run(context),
         Command::Config(config) => config.run(context),
         Command::Completions(completions) => completions.run(printer),
@@ -58,5 +63,6 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<()> {
         Command::Repo(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Tag(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -119,7 +119,7 @@ impl Printer {
 }
 
 /// `text` without control characters, line breaks apart.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter })
         .collect()

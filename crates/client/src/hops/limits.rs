@@ -140,8 +140,14 @@ fn judge(answer: Result<Answered, Broken>, is_sent: bool, millis: u64) -> Slow {
 /// `GET /v2/` with a body is such a request: a registry answers it at once, for it is right. One that is wrong would
 /// not do: some registries read the whole body before they refuse, or the client would never see the reason.
 async fn buffered(desk: &Desk<'_>, settings: &LimitSettings) -> Option<bool> {
-    let rest = Bytes::from(vec![0; UNREAD - BEGINNING]);
-    let pieces = [(Duration::ZERO, Bytes::from(vec![0; BEGINNING])), (settings.watch, rest)];
+    let few = Bytes::from(vec![0; 1 << 10]);
+    let rest = Bytes::from(vec![0; UNREAD - BEGINNING - few.len()]);
+    // Servers made with Go hold an answer back while they wait for bytes of the body: a few more set it free.
+    let pieces = [
+        (Duration::ZERO, Bytes::from(vec![0; BEGINNING])),
+        (settings.watch / 2, few),
+        (settings.watch / 2, rest),
+    ];
     let (body, sent) = Paced::body(pieces);
     let ask = announcing(Ask::get("/v2/").with_body(body), UNREAD as u64);
     let heard =

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::archive::{Files, ImageError};
+use super::layout::platform_of;
 use super::{Blob, Image, Manifest, Source};
 
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
@@ -25,9 +26,7 @@ struct Saved {
 pub(super) fn read(files: &Files, wanted: Option<&str>) -> Result<Image, ImageError> {
     let all: Vec<Saved> = files.json("manifest.json")?;
     let saved = choose(files, &all, wanted)?;
-    let config: Value = files.json(&saved.config)?;
-    let text = |name: &str| config[name].as_str().unwrap_or("unknown").to_owned();
-    let platform = format!("{}/{}", text("os"), text("architecture"));
+    let config_document: Value = files.json(&saved.config)?;
     let (mut blobs, mut layers): (Vec<Blob>, Vec<Value>) = (Vec::new(), Vec::new());
     for (number, name) in saved.layers.iter().enumerate() {
         let layer = files.blob(name, format!("layer {}", number + 1))?;
@@ -48,7 +47,7 @@ pub(super) fn read(files: &Files, wanted: Option<&str>) -> Result<Image, ImageEr
     Ok(Image {
         source: Source::File { path: files.shown.clone() },
         blobs,
-        manifests: vec![Manifest::new(OCI_IMAGE, manifest.to_string(), Some(platform))],
+        manifests: vec![Manifest::new(OCI_IMAGE, manifest.to_string(), platform_of(&config_document))],
         notes: vec![
             "the archive has no manifest: one was made for its uncompressed layers, so the digest is not the one that \
              docker push makes"

@@ -104,12 +104,11 @@ fn take(files: &Files, image: &mut Image, descriptor: &Descriptor, depth: usize)
         for (number, layer) in document.layers.iter().enumerate() {
             take_blob(files, image, layer, format!("layer {}", number + 1))?;
         }
-        let mut platform = platform_of(descriptor.platform.as_ref());
+        let mut platform = descriptor.platform.as_ref().and_then(platform_of);
         if let Some(config) = &document.config {
             take_blob(files, image, config, "the configuration".to_owned())?;
             if platform.is_none() {
-                platform =
-                    files.json::<Value>(&path_of(&config.digest)).ok().and_then(|of| platform_of(Some(&of)));
+                platform = files.json::<Value>(&path_of(&config.digest)).ok().and_then(|of| platform_of(&of));
             }
         }
         image.manifests.push(Manifest::new(media_type, bytes, platform));
@@ -158,8 +157,8 @@ fn take_blob(files: &Files, image: &mut Image, named: &Descriptor, what: String)
 }
 
 /// `linux/arm64/v8`; none when it is not known, as of an attestation.
-fn platform_of(platform: Option<&Value>) -> Option<String> {
-    let text = |name: &str| platform?.get(name)?.as_str().filter(|text| !text.is_empty());
+pub(crate) fn platform_of(platform: &Value) -> Option<String> {
+    let text = |name: &str| platform.get(name)?.as_str().filter(|text| !text.is_empty());
     let (os, architecture) = (text("os")?, text("architecture")?);
     if os == "unknown" {
         return None;

@@ -20,6 +20,7 @@ use railhead_oci::{Algorithm, Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 pub use archive::{ImageError, read};
+pub(crate) use layout::platform_of;
 pub use made::{random, referrer};
 pub use programs::from_program;
 

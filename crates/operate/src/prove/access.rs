@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use railhead_client::{Credentials, Registry, empty};
+use railhead_client::{Answer, Credentials, Registry, empty};
+use railhead_oci::RepositoryName;
+use railhead_oci::media::ACCEPT_MANIFESTS;
 
 use super::bench::{Bench, Checked, Seen, Trouble, is_refusal, said};
 use super::record::Verdict;
@@ -95,8 +97,8 @@ impl Bench<'_> {
         let (Some(root), Some(blob)) = (self.plan.image.root(), self.plan.image.blobs.first()) else {
             return Err(Trouble::new("the image is empty"));
         };
-        let manifest = self.may_read(&registry, &format!("/v2/{name}/manifests/{}", root.digest)).await?;
-        let content = self.may_read(&registry, &format!("/v2/{name}/blobs/{}", blob.digest)).await?;
+        let manifest = may_read(&registry, name, &format!("/v2/{name}/manifests/{}", root.digest)).await?;
+        let content = may_read(&registry, name, &format!("/v2/{name}/blobs/{}", blob.digest)).await?;
         let found = match (manifest, content) {
             (true, true) => Visibility::Public,
             (false, false) => Visibility::Private,
@@ -128,22 +130,25 @@ impl Bench<'_> {
             None => Ok((found, Seen::fact(format!("{words}; nobody said whether that is meant")))),
         }
     }
+}
 
-    async fn may_read(&self, registry: &Registry, path: &str) -> Result<bool, Trouble> {
-        let scope = format!("repository:{}:pull", self.plan.repository);
-        let make =
-            || Ok((Request::get(path).header("accept", railhead_oci::media::ACCEPT_MANIFESTS), empty()));
-        let answer = registry.send(&scope, make).await?;
-        let status = answer.status();
-        // What a private registry answers for a secret and for nothing is the same.
-        if is_refusal(status) || status == StatusCode::NOT_FOUND {
-            return Ok(false);
-        }
-        if status.is_success() || status.is_redirection() {
-            return Ok(true);
-        }
-        let answer =
-            railhead_client::Answer { status, headers: answer.headers().clone(), body: Bytes::new() };
-        Err(Trouble::answer(&format!("GET {path} without a login"), &answer))
+/// Whether a client may read what is at `path` in the repository. What a private registry answers for a secret and for
+/// nothing is the same.
+pub(crate) async fn may_read(
+    registry: &Registry,
+    name: &RepositoryName,
+    path: &str,
+) -> Result<bool, Trouble> {
+    let scope = format!("repository:{name}:pull");
+    let make = || Ok((Request::get(path).header("accept", ACCEPT_MANIFESTS), empty()));
+    let answer = registry.send(&scope, make).await?;
+    let status = answer.status();
+    if is_refusal(status) || status == StatusCode::NOT_FOUND {
+        return Ok(false);
     }
+    if status.is_success() || status.is_redirection() {
+        return Ok(true);
+    }
+    let answer = Answer { status, headers: answer.headers().clone(), body: Bytes::new() };
+    Err(Trouble::answer(&format!("GET {path} without a login"), &answer))
 }

@@ -19,11 +19,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SLOWEST: u64 = 100_000;
 
 /// What a check saw.
-pub(super) struct Seen {
-    pub(super) outcome: Outcome,
-    pub(super) digest: Option<Digest>,
-    pub(super) bytes: Option<u64>,
-    pub(super) detail: String,
+pub(crate) struct Seen {
+    pub(crate) outcome: Outcome,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) detail: String,
 }
 
 impl Seen {
@@ -31,19 +31,19 @@ impl Seen {
         Self { outcome, digest: None, bytes: None, detail: detail.into() }
     }
 
-    pub(super) fn ok(detail: impl Into<String>) -> Self {
+    pub(crate) fn ok(detail: impl Into<String>) -> Self {
         Self::new(Outcome::Ok, detail)
     }
 
-    pub(super) fn fact(detail: impl Into<String>) -> Self {
+    pub(crate) fn fact(detail: impl Into<String>) -> Self {
         Self::new(Outcome::Fact, detail)
     }
 
-    pub(super) fn not_tried(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_tried(detail: impl Into<String>) -> Self {
         Self::new(Outcome::NotTried, detail)
     }
 
-    pub(super) fn about(mut self, digest: Digest, bytes: u64) -> Self {
+    pub(crate) fn about(mut self, digest: Digest, bytes: u64) -> Self {
         (self.digest, self.bytes) = (Some(digest), Some(bytes));
         self
     }
@@ -51,22 +51,22 @@ impl Seen {
 
 /// Why a check failed.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) detail: String,
-    pub(super) class: Verdict,
+pub(crate) struct Trouble {
+    pub(crate) detail: String,
+    pub(crate) class: Verdict,
 }
 
 impl Trouble {
-    pub(super) fn new(detail: impl Into<String>) -> Self {
+    pub(crate) fn new(detail: impl Into<String>) -> Self {
         Self { detail: detail.into(), class: Verdict::Failed }
     }
 
-    pub(super) fn of(detail: impl Into<String>, class: Verdict) -> Self {
+    pub(crate) fn of(detail: impl Into<String>, class: Verdict) -> Self {
         Self { detail: detail.into(), class }
     }
 
     /// An answer that is not the one that was due.
-    pub(super) fn answer(asked: &str, answer: &Answer) -> Self {
+    pub(crate) fn answer(asked: &str, answer: &Answer) -> Self {
         let class = if is_refusal(answer.status) { Verdict::Denied } else { Verdict::Failed };
         Self { detail: format!("{asked} was answered with {}", said(answer)), class }
     }
@@ -103,15 +103,15 @@ fn unexpected(asked: &str, status: StatusCode, what: &str) -> String {
 }
 
 /// How a check ends.
-pub(super) type Checked = Result<Seen, Trouble>;
+pub(crate) type Checked = Result<Seen, Trouble>;
 
 /// Not logged in, or not allowed.
-pub(super) fn is_refusal(status: StatusCode) -> bool {
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Status and the registry's own error.
-pub(super) fn said(answer: &Answer) -> String {
+pub(crate) fn said(answer: &Answer) -> String {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let error = &body["errors"][0];
     match (error["code"].as_str(), error["message"].as_str()) {
@@ -121,29 +121,34 @@ pub(super) fn said(answer: &Answer) -> String {
     }
 }
 
+/// A way over each of these routes, on which blobs up to `largest` bytes go.
+pub(crate) fn ways(routes: &[&Route], largest: u64) -> Result<Vec<Http>, Error> {
+    let timeout = PATIENCE + Duration::from_secs(largest / SLOWEST);
+    let way = |route: &&Route| {
+        let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
+        Ok(Http::over(route, trust, timeout))
+    };
+    routes.iter().map(way).collect()
+}
+
 /// A usable route and the client on it.
-pub(super) struct End<'a> {
-    pub(super) route: &'a Route,
-    pub(super) registry: Registry,
+pub(crate) struct End<'a> {
+    pub(crate) route: &'a Route,
+    pub(crate) registry: Registry,
 }
 
 /// The clients of a proof.
-pub(super) struct Bench<'a> {
-    pub(super) plan: &'a Plan,
+pub(crate) struct Bench<'a> {
+    pub(crate) plan: &'a Plan,
     /// The usable routes; the first is pushed to.
-    pub(super) ends: Vec<End<'a>>,
+    pub(crate) ends: Vec<End<'a>>,
     known: Vec<Http>,
 }
 
 impl<'a> Bench<'a> {
     /// Clients for these routes, which are not none.
-    pub(super) fn new(plan: &'a Plan, routes: &[&'a Route]) -> Result<Self, Error> {
-        let timeout = PATIENCE + Duration::from_secs(plan.image.largest() / SLOWEST);
-        let mut known = Vec::new();
-        for route in routes {
-            let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
-            known.push(Http::over(route, trust, timeout));
-        }
+    pub(crate) fn new(plan: &'a Plan, routes: &[&'a Route]) -> Result<Self, Error> {
+        let known = ways(routes, plan.image.largest())?;
         let mut bench = Self { plan, ends: Vec::new(), known };
         for (route, http) in routes.iter().zip(&bench.known) {
             let registry = bench.over(http, plan.account.clone());
@@ -157,28 +162,28 @@ impl<'a> Bench<'a> {
     }
 
     /// The client that pushes.
-    pub(super) fn main(&self) -> &Registry {
+    pub(crate) fn main(&self) -> &Registry {
         &self.ends[0].registry
     }
 
     /// A client on the first route with another account, or none.
-    pub(super) fn main_as(&self, account: Option<Credentials>) -> Registry {
+    pub(crate) fn main_as(&self, account: Option<Credentials>) -> Registry {
         self.over(&self.known[0], account)
     }
 }
 
 /// The steps as they end.
-pub(super) struct Record<'a> {
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Record<'a> {
+    pub(crate) steps: Vec<Step>,
     /// The class of the first failure.
-    pub(super) class: Option<Verdict>,
-    pub(super) secrets: Secrets,
-    pub(super) watch: &'a mut dyn FnMut(&Step),
+    pub(crate) class: Option<Verdict>,
+    pub(crate) secrets: Secrets,
+    pub(crate) watch: &'a mut dyn FnMut(&Step),
 }
 
 impl Record<'_> {
     /// Runs a check and writes down how it ended; whether it did not fail.
-    pub(super) async fn step(
+    pub(crate) async fn step(
         &mut self,
         name: &str,
         route: Option<&str>,
@@ -190,7 +195,7 @@ impl Record<'_> {
     }
 
     /// Writes down how a check ended; whether it did not fail.
-    pub(super) fn note(&mut self, name: &str, route: Option<&str>, millis: u64, checked: Checked) -> bool {
+    pub(crate) fn note(&mut self, name: &str, route: Option<&str>, millis: u64, checked: Checked) -> bool {
         let seen = checked.unwrap_or_else(|trouble| {
             self.class.get_or_insert(trouble.class);
             Seen::new(Outcome::Failed, trouble.detail)
@@ -212,7 +217,7 @@ impl Record<'_> {
     }
 
     /// Writes down what was not tried, and why.
-    pub(super) fn skip(&mut self, names: &[&str], why: &str) {
+    pub(crate) fn skip(&mut self, names: &[&str], why: &str) {
         for name in names {
             self.note(name, None, 0, Ok(Seen::not_tried(why)));
         }

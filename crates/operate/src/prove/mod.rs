@@ -17,15 +17,15 @@
 //! Invariants: a credential goes only where the certificate is trusted and the realm is no weaker than the route; what was
 //! there before is there afterwards; a step that could not be tried says why, and never counts as shown.
 
-mod access;
-mod bench;
+pub(crate) mod access;
+pub(crate) mod bench;
 mod cleanup;
 mod plan;
 mod pull;
 mod push;
 mod record;
 mod referrer;
-mod walk;
+pub(crate) mod walk;
 mod with;
 
 use std::time::Instant;
@@ -55,7 +55,7 @@ pub async fn prove(plan: &Plan, watch: &mut dyn FnMut(&Step)) -> Result<Proof, r
     let (since, started) = (Instant::now(), Timestamp::now());
     let mut record = Record { steps: Vec::new(), class: None, secrets: secrets_of(plan), watch };
     let mut found = Found::default();
-    let walked = walk::walk(plan).await?;
+    let walked = walk::walk(&plan.host, &plan.repository, &plan.routes).await?;
     note_routes(&mut record, &walked);
     if walked.first().is_some_and(|first| first.obstacle.is_none()) {
         let usable = plan.routes.iter().zip(&walked).filter(|(_, walked)| walked.obstacle.is_none());

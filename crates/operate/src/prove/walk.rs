@@ -4,38 +4,42 @@ use std::time::Duration;
 
 use railhead_client::hops::{Broke, Broken, Hop, Route, Settings, Step as Hopped, TlsProblem, Walk, Walker};
 use railhead_doctor::Server;
+use railhead_oci::RepositoryName;
 
-use super::plan::Plan;
 use super::record::{HopTime, RouteFacts, TlsFacts, TrustNeeded};
 
 /// A route and what is in the way on it.
-pub(super) struct Walked {
-    pub(super) facts: RouteFacts,
-    pub(super) obstacle: Option<Obstacle>,
-    pub(super) millis: u64,
-    pub(super) server: Option<String>,
+pub(crate) struct Walked {
+    pub(crate) facts: RouteFacts,
+    pub(crate) obstacle: Option<Obstacle>,
+    pub(crate) millis: u64,
+    pub(crate) server: Option<String>,
 }
 
 /// Why a route cannot be used.
-pub(super) struct Obstacle {
+pub(crate) struct Obstacle {
     /// For a person.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Nothing answered.
-    pub(super) is_unreachable: bool,
+    pub(crate) is_unreachable: bool,
 }
 
 /// Takes all routes without credentials, each with a `ca` a second time without it, to know whether it is needed.
-pub(super) async fn walk(plan: &Plan) -> Result<Vec<Walked>, railhead_client::Error> {
-    let mut settings = Settings::new(plan.host.clone(), plan.repository.clone());
-    settings.known.clone_from(&plan.routes);
+pub(crate) async fn walk(
+    host: &str,
+    repository: &RepositoryName,
+    routes: &[Route],
+) -> Result<Vec<Walked>, railhead_client::Error> {
+    let mut settings = Settings::new(host, repository.clone());
+    settings.known = routes.to_vec();
     settings.write = false;
     settings.connect_timeout = Duration::from_secs(10);
     let walker = Walker::new(settings)?;
-    let twins = plan.routes.iter().filter(|route| route.ca.is_some() && route.is_tls());
+    let twins = routes.iter().filter(|route| route.ca.is_some() && route.is_tls());
     let twins: Vec<Route> = twins.map(|route| Route { ca: None, ..route.clone() }).collect();
-    let all: Vec<Route> = plan.routes.iter().chain(&twins).cloned().collect();
+    let all: Vec<Route> = routes.iter().chain(&twins).cloned().collect();
     let mut walks = walker.walk_all(&all).await;
-    let without = walks.split_off(plan.routes.len());
+    let without = walks.split_off(routes.len());
     let plain = |name: &str| without.iter().find(|walk| walk.route.name == name);
     Ok(walks.iter().map(|walk| walked(walk, plain(&walk.route.name))).collect())
 }

@@ -3,8 +3,13 @@
 pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod doctor;
+pub mod explain;
+pub mod handoff;
+mod operator;
 pub mod org;
 pub mod owner;
+pub mod prove;
 pub mod reference;
 pub mod repo;
 pub mod serve;

@@ -29,6 +29,7 @@ impl Reference {
             ("cli.md", command_line()),
             ("configuration.md", configuration::markdown()),
             ("admin-api.md", admin_api()),
+            ("findings.md", super::explain::page()),
         ];
         for (name, page) in pages {
             if let Some(directory) = &self.write {
@@ -68,6 +69,13 @@ fn command_line() -> String {
          failure, JSON.\n\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n",
     );
     for (code, meaning) in Exit::MEANINGS {
+        let _ = writeln!(page, "| {code} | {meaning} |");
+    }
+    page.push_str(
+        "\n`railhead doctor` ends with the class of its verdict. Warnings do not count.\n\n\
+         | code | verdict |\n| --- | --- |\n",
+    );
+    for (code, meaning) in super::doctor::exit_codes() {
         let _ = writeln!(page, "| {code} | {meaning} |");
     }
     let mut root = Cli::command().term_width(100);

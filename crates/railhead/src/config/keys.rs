@@ -313,10 +313,7 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
         "The token to show to that registry. It has no flag: other users of a machine can read flags.",
     ),
     ("RAILHEAD_TOKEN_FILE", "A file with that token, as `--token-file`."),
-    (
-        "RAILHEAD_TOKEN_READONLY",
-        "A token that may not push, for `prove` to see it refused.",
-    ),
+    ("RAILHEAD_TOKEN_READONLY", "A token that may not push, for `prove` to see it refused."),
     ("RAILHEAD_TOKEN_READONLY_FILE", "A file with that token, as `--readonly-token-file`."),
     ("RAILHEAD_CA", "A file with certificates to trust beside the system's, as `--ca`."),
     ("RAILHEAD_OUTPUT", "`text` or `json`, as `--output`."),
