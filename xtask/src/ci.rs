@@ -2,6 +2,9 @@
 //!
 //! Order: what is cheap and fails often comes first. Artifacts are shared: all steps use one target directory, tests
 //! and suites are built in the development profile, and the suites drive the one release binary.
+//!
+//! Invariant: what is built for tests is chosen out of the whole workspace, never by `--package`. That would leave out
+//! features that other members ask of a dependency, and build nearly all dependencies once more.
 
 use std::path::{Path, PathBuf};
 
@@ -54,8 +57,11 @@ fn all() -> Result<Vec<Step>, Failure> {
             cargo_run(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])
         }),
         Step::new("licenses", || licenses::run(&[])),
-        Step::new("tests", || cargo_run(&["test", "--locked", "--workspace", "--exclude", SUITES])),
-        Step::new("suites-lib", || cargo_run(&["test", "--locked", "--package", SUITES, "--lib"])),
+        Step::new("tests", || {
+            test(&["--lib", "--bins", "--examples"])?;
+            test(&["--exclude", SUITES, "--test", "*"])?;
+            test(&["--doc"])
+        }),
         Step::new("release", || cargo_run(&["build", "--locked", "--release", "--package", "railhead"])),
         Step::new("reference", || reference::run(&["--check".to_owned()])),
     ];
@@ -70,9 +76,13 @@ fn cargo_run(arguments: &[&str]) -> Result<(), Failure> {
     tools::run(cargo().args(arguments))
 }
 
+fn test(chosen: &[&str]) -> Result<(), Failure> {
+    cargo_run(&[&["test", "--locked", "--workspace"], chosen].concat())
+}
+
 fn run_suite(suite: &str) -> Result<(), Failure> {
     let mut test = cargo();
-    test.args(["test", "--locked", "--package", SUITES, "--test", suite]);
+    test.args(["test", "--locked", "--workspace", "--test", suite]);
     tools::run(test.env("RAILHEAD_BIN", target().join("release/railhead")))
 }
 
