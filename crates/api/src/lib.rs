@@ -7,18 +7,22 @@
 //! Times are RFC 3339 in UTC, sizes are bytes, and a limit of `-1` is no limit.
 
 mod accounts;
+mod collection;
 mod error;
 mod repositories;
 mod routes;
 mod trail;
+mod usage;
 
 pub use accounts::{
     Limits, LimitsChange, Member, MemberChange, Members, Organisation, OrganisationCreate, Organisations,
     Role, Token, TokenCreate, TokenCreated, Tokens, User, UserCreate, UserEnabled, UserPassword, Users,
 };
+pub use collection::{Amount, CollectionRun, CollectionState, Hold};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
 pub use repositories::{
     Deleted, Repositories, Repository, RepositoryDetail, Tag, Tags, Visibility, VisibilityChange,
 };
 pub use routes::{NoRoute, PREFIX, Route, segment, unsegment};
 pub use trail::{AuditEvent, AuditEvents, Status};
+pub use usage::{Difference, OwnerUsage, Recount, RecountStart, RepositoryUsage, Usage, UsageOfOwner};

@@ -35,6 +35,11 @@ pub enum Route<'a> {
     Tags { name: Cow<'a, str> },
     TagDelete { name: Cow<'a, str>, tag: Cow<'a, str> },
     Audit,
+    Collection,
+    CollectionRun,
+    Usage,
+    UsageOfOwner { owner: Cow<'a, str> },
+    Recount { owner: Cow<'a, str> },
 }
 
 /// Why a request is no [`Route`].
@@ -85,6 +90,11 @@ impl<'a> Route<'a> {
             ("DELETE", 2, ["tokens"]) => Self::TokenRevoke { id: name()? },
             ("GET", 1, ["repositories"]) => Self::Repositories,
             ("GET", 1, ["audit"]) => Self::Audit,
+            ("GET", 1, ["collection"]) => Self::Collection,
+            ("POST", 1, ["collection"]) => Self::CollectionRun,
+            ("GET", 1, ["usage"]) => Self::Usage,
+            ("GET", 2, ["usage"]) => Self::UsageOfOwner { owner: name()? },
+            ("POST", 3, ["usage", "recount"]) => Self::Recount { owner: name()? },
             _ => return None,
         })
     }
@@ -114,8 +124,15 @@ impl<'a> Route<'a> {
             | Self::Repositories
             | Self::Repository { .. }
             | Self::Tags { .. }
-            | Self::Audit => "GET",
-            Self::UserCreate | Self::OrganisationCreate | Self::TokenCreate => "POST",
+            | Self::Audit
+            | Self::Collection
+            | Self::Usage
+            | Self::UsageOfOwner { .. } => "GET",
+            Self::UserCreate
+            | Self::OrganisationCreate
+            | Self::TokenCreate
+            | Self::CollectionRun
+            | Self::Recount { .. } => "POST",
             Self::UserPassword { .. }
             | Self::UserEnabled { .. }
             | Self::MemberSet { .. }
@@ -155,6 +172,10 @@ impl<'a> Route<'a> {
                 format!("/repositories/{}/-/tags/{}", slashed(name), segment(tag))
             }
             Self::Audit => "/audit".to_owned(),
+            Self::Collection | Self::CollectionRun => "/collection".to_owned(),
+            Self::Usage => "/usage".to_owned(),
+            Self::UsageOfOwner { owner } => format!("/usage/{}", segment(owner)),
+            Self::Recount { owner } => format!("/usage/{}/recount", segment(owner)),
         }
     }
 }
@@ -229,6 +250,11 @@ mod tests {
             Route::Tags { name: repository.clone() },
             Route::TagDelete { name: repository, tag },
             Route::Audit,
+            Route::Collection,
+            Route::CollectionRun,
+            Route::Usage,
+            Route::UsageOfOwner { owner: user.clone() },
+            Route::Recount { owner: user },
         ];
         for route in routes {
             let path = route.path();

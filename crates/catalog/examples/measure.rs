@@ -118,6 +118,7 @@ fn blob(repository: &Repository, number: u64) -> NewBlob {
         size: 1,
         key: format!("blobs/{number}"),
         upload: None,
+        leased_until: Timestamp::now().plus_millis(3_600_000),
         quota: Limit::None,
     }
 }

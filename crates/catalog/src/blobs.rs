@@ -1,14 +1,16 @@
 //! Blobs: content by digest. A blob is known once, whatever repositories link it; its bytes are an object of the
 //! blob store, under a key that the catalog binds to the digest.
 //!
-//! Invariant: a blob is known while a repository links it. Whoever takes the last link is told the key to remove.
+//! Invariant: a blob is known while a repository links it. Whoever takes the last link is told the object to remove.
 
 use railhead_oci::{Digest, RepositoryName};
 
+use crate::collection::forget_unlinked;
+use crate::objects::forget;
 use crate::owners::changed;
 use crate::sql::{Row, Sql, params};
 use crate::usage::Ledger;
-use crate::{Catalog, Error, Limit, RepositoryId, Result, Timestamp, UploadId};
+use crate::{Catalog, Error, ForgottenObject, Limit, NearQuota, RepositoryId, Result, Timestamp, UploadId};
 
 /// What is known of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,15 @@ pub struct BlobRecord {
     pub created_at: Timestamp,
 }
 
+/// A blob of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedBlob {
+    /// The blob.
+    pub blob: BlobRecord,
+    /// Until when the repository surely has it, while no manifest there needs it. `None` when one does.
+    pub due_at: Option<Timestamp>,
+}
+
 /// A blob to be committed.
 #[derive(Clone, Debug)]
 pub struct NewBlob {
@@ -38,6 +49,8 @@ pub struct NewBlob {
     pub key: String,
     /// The upload that brought it, which ends with the commit.
     pub upload: Option<UploadId>,
+    /// Until when it stays, at least, without a manifest that needs it.
+    pub leased_until: Timestamp,
     /// The server's default quota.
     pub quota: Limit,
 }
@@ -45,8 +58,10 @@ pub struct NewBlob {
 /// What a commit has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobCommitted {
-    /// The key that the digest was bound to before, when it was another one: the caller removes that object.
-    pub former_key: Option<String>,
+    /// The object that the digest was bound to before, when it was another one. It is forgotten: the caller removes it.
+    pub former: Option<ForgottenObject>,
+    /// Whether the owner has come to use nearly all of its quota by this.
+    pub near: Option<NearQuota>,
 }
 
 /// What became of a link.
@@ -58,8 +73,8 @@ pub enum Unlinked {
     InUse(Digest),
     /// The repository no longer has it.
     Removed {
-        /// The key of its object when no other repository has it: the caller removes the object.
-        free: Option<String>,
+        /// Its object when no other repository has it. It is forgotten: the caller removes it.
+        free: Option<ForgottenObject>,
     },
 }
 
@@ -76,7 +91,8 @@ impl BlobRecord {
 }
 
 /// The statement behind [`Catalog::blob_in`].
-pub(crate) const IN_REPOSITORY: &str = "SELECT b.digest, b.size, b.object_key, b.damaged, b.created_at
+pub(crate) const IN_REPOSITORY: &str =
+    "SELECT b.digest, b.size, b.object_key, b.damaged, b.created_at, l.due_at
     FROM repository AS r JOIN repository_blob AS l ON l.repository = r.id AND l.digest = ?2
     JOIN blob AS b ON b.digest = l.digest WHERE r.name = ?1";
 
@@ -85,11 +101,13 @@ const LOCKED: &str = "SELECT digest, size, object_key, damaged, created_at FROM 
 
 impl Catalog {
     /// The blob, when that repository has it.
-    pub async fn blob_in(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRecord>> {
+    pub async fn blob_in(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<LinkedBlob>> {
         let (repository, digest) = (repository.clone(), *digest);
         self.read("look up a blob", move |sql| {
-            let row = sql.first(IN_REPOSITORY, params![&repository, &digest])?;
-            row.map(|mut row| BlobRecord::read(&mut row)).transpose()
+            let Some(mut row) = sql.first(IN_REPOSITORY, params![&repository, &digest])? else {
+                return Ok(None);
+            };
+            Ok(Some(LinkedBlob { blob: BlobRecord::read(&mut row)?, due_at: row.take()? }))
         })
         .await
     }
@@ -142,24 +160,27 @@ impl Catalog {
                 let mut row = row.ok_or_else(|| Error::NotFound(format!("upload {upload}")))?;
                 ledger.release(row.take()?)?;
             }
-            let former_key = bind(sql, &new, now)?;
-            if link(sql, new.repository, &new.digest, now)? {
+            let former = bind(sql, &new, now)?;
+            if link(sql, new.repository, &new.digest, new.leased_until, now)? {
                 ledger.add_blob(sql, &new.digest, new.size, new.quota)?;
             }
+            let near = ledger.nears(new.quota);
             ledger.store(sql)?;
-            Ok(BlobCommitted { former_key })
+            Ok(BlobCommitted { former, near })
         })
         .await
     }
 
     /// Links a blob that one repository has to another one. `None` when the first does not have it, or has it
-    /// damaged. `quota` is the server's default.
+    /// damaged. It stays there until `leased_until`, at least, without a manifest that needs it. `quota` is the server's
+    /// default.
     pub async fn mount_blob(
         &self,
         from: RepositoryId,
         to: RepositoryId,
         digest: &Digest,
         quota: Limit,
+        leased_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<BlobRecord>> {
         let digest = *digest;
@@ -171,7 +192,7 @@ impl Catalog {
             if blob.damaged || !sql.any(linked, params![from, &digest])? {
                 return Ok(None);
             }
-            if link(sql, to, &digest, now)? {
+            if link(sql, to, &digest, leased_until, now)? {
                 ledger.add_blob(sql, &digest, blob.size, quota)?;
                 ledger.store(sql)?;
             }
@@ -181,24 +202,31 @@ impl Catalog {
     }
 
     /// Takes a blob out of a repository, unless a manifest there refers to it.
-    pub async fn unlink_blob(&self, repository: RepositoryId, digest: &Digest) -> Result<Unlinked> {
+    pub async fn unlink_blob(
+        &self,
+        repository: RepositoryId,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Unlinked> {
         let digest = *digest;
-        self.write("take a blob out of a repository", move |sql| unlink(sql, repository, &digest)).await
+        self.write("take a blob out of a repository", move |sql| unlink(sql, repository, &digest, now)).await
     }
 
-    /// Notes that a blob's object is missing or wrong, or that it is well again.
-    pub async fn mark_damaged(&self, digest: &Digest, damaged: bool) -> Result<()> {
-        let digest = *digest;
+    /// Notes that a blob's object is missing or wrong, or that it is well again. [`Error::NotFound`] when the blob is
+    /// gone or has another object by now.
+    pub async fn mark_damaged(&self, digest: &Digest, key: &str, damaged: bool) -> Result<()> {
+        let (digest, key) = (*digest, key.to_owned());
         self.write("note whether a blob is damaged", move |sql| {
-            let statement = "UPDATE blob SET damaged = ?2 WHERE digest = ?1";
-            changed(sql.execute(statement, params![&digest, damaged])?, || format!("blob {digest}"))
+            let statement = "UPDATE blob SET damaged = ?3 WHERE digest = ?1 AND object_key = ?2";
+            let rows = sql.execute(statement, params![&digest, &key, damaged])?;
+            changed(rows, || format!("blob {digest} with object {key}"))
         })
         .await
     }
 }
 
-/// Binds the digest to the new key, and answers with the former one when it was another.
-fn bind(sql: &mut dyn Sql, new: &NewBlob, now: Timestamp) -> Result<Option<String>> {
+/// Binds the digest to the new key, and answers with the former object when it was another.
+fn bind(sql: &mut dyn Sql, new: &NewBlob, now: Timestamp) -> Result<Option<ForgottenObject>> {
     let insert = "INSERT INTO blob (digest, size, object_key, damaged, created_at) VALUES (?1, ?2, ?3, 0, ?4)
         ON CONFLICT (digest) DO NOTHING";
     let former = loop {
@@ -218,17 +246,34 @@ fn bind(sql: &mut dyn Sql, new: &NewBlob, now: Timestamp) -> Result<Option<Strin
         "UPDATE blob SET object_key = ?2, damaged = 0, created_at = ?3 WHERE digest = ?1",
         params![&new.digest, &new.key, now],
     )?;
-    Ok(Some(former.key).filter(|key| *key != new.key))
+    if former.key == new.key {
+        return Ok(None);
+    }
+    forget(sql, &former.key, former.size, now)?;
+    Ok(Some(ForgottenObject { key: former.key, size: former.size }))
 }
 
-/// Links a blob; `false` when the repository had it.
-fn link(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest, now: Timestamp) -> Result<bool> {
-    let statement = "INSERT INTO repository_blob (repository, digest, linked_at) VALUES (?1, ?2, ?3)
+/// Links a blob until `due`; `false` when the repository had it. Then it stays at least as long.
+fn link(
+    sql: &mut dyn Sql,
+    repository: RepositoryId,
+    digest: &Digest,
+    due: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    let statement =
+        "INSERT INTO repository_blob (repository, digest, linked_at, due_at) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (repository, digest) DO NOTHING";
-    Ok(sql.execute(statement, params![repository, digest, now])? == 1)
+    if sql.execute(statement, params![repository, digest, now, due])? == 1 {
+        return Ok(true);
+    }
+    let statement =
+        "UPDATE repository_blob SET due_at = ?3 WHERE repository = ?1 AND digest = ?2 AND due_at < ?3";
+    sql.execute(statement, params![repository, digest, due])?;
+    Ok(false)
 }
 
-fn unlink(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest) -> Result<Unlinked> {
+fn unlink(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest, now: Timestamp) -> Result<Unlinked> {
     let mut ledger = Ledger::lock(sql, repository)?;
     let Some(mut row) = sql.first(LOCKED, params![digest])? else { return Ok(Unlinked::NotFound) };
     let blob = BlobRecord::read(&mut row)?;
@@ -246,10 +291,6 @@ fn unlink(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest) -> Resul
     }
     ledger.remove_blob(sql, digest, blob.size)?;
     ledger.store(sql)?;
-    let gone = sql.execute(
-        "DELETE FROM blob WHERE digest = ?1
-         AND NOT EXISTS (SELECT 1 FROM repository_blob AS l WHERE l.digest = blob.digest)",
-        params![digest],
-    )?;
-    Ok(Unlinked::Removed { free: (gone == 1).then_some(blob.key) })
+    let free = forget_unlinked(sql, &[*digest], now)?.pop();
+    Ok(Unlinked::Removed { free })
 }

@@ -6,6 +6,8 @@
 //!
 //! Invariants:
 //! - A manifest's blobs and children are in its repository when it is put, and its blobs stay while it is there.
+//! - A link that no manifest needs has a time when it may go (`collection`); an object that no blob has is written down
+//!   until it is removed (`objects`), and no object is removed while somebody holds them (`holds`).
 //! - An owner's `used_bytes` is the size of the distinct blobs in its repositories plus that of their manifests.
 //! - What was answered is on disk, except operations marked *volatile*: those survive the end of the process, and
 //!   may be lost when the machine fails.
@@ -14,13 +16,17 @@
 mod audit;
 mod blobs;
 mod catalog;
+mod collection;
 mod error;
+mod holds;
 mod id;
 mod manifests;
 mod members;
+mod objects;
 mod owners;
 mod repositories;
 mod settings;
+mod shares;
 mod sql;
 mod tags;
 #[cfg(any(test, feature = "testing"))]
@@ -32,18 +38,22 @@ mod usage;
 mod users;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord};
-pub use blobs::{BlobCommitted, BlobRecord, NewBlob, Unlinked};
+pub use blobs::{BlobCommitted, BlobRecord, LinkedBlob, NewBlob, Unlinked};
 pub use catalog::{Catalog, Location};
+pub use collection::{Amount, CollectedLinks, CollectionOutlook, DueLink};
 pub use error::{Error, QuotaExceeded, Result};
+pub use holds::Hold;
 pub use id::{OwnerId, RandomError, RepositoryId, TokenId, UploadId, UploadIdError};
 pub use manifests::{ManifestDeleted, ManifestPut, ManifestSummary, NewManifest, Referrer, StoredManifest};
 pub use members::{Member, Membership, Role};
+pub use objects::ForgottenObject;
 pub use owners::{Limit, Owner, OwnerKind};
 pub use repositories::{Repository, RepositoryFilter, Visibility};
+pub use shares::{Discrepancy, OwnerShare, RepositoryShare};
 pub use sql::EngineError;
 pub use tags::{TagHistory, TagRecord, TagsPage};
 pub use time::{Timestamp, TimestampError};
 pub use tokens::{NewToken, Token, TokenHolder, TokenUse};
 pub use uploads::{NewUpload, Upload, UploadState};
-pub use usage::Usage;
+pub use usage::{NearQuota, Usage};
 pub use users::User;

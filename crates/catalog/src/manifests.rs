@@ -4,6 +4,7 @@
 
 use railhead_oci::{Digest, Reference, RepositoryName, Tag};
 
+use crate::collection::{condemn, need};
 use crate::sql::{Row, Sql, digest_list, params};
 use crate::tags::remember;
 use crate::usage::Ledger;
@@ -90,6 +91,8 @@ pub struct ManifestDeleted {
     pub tags: Vec<Tag>,
     /// The manifest it was about, whose referrers have changed.
     pub subject: Option<Digest>,
+    /// Blobs that no manifest of the repository needs any more: they may go when their time comes.
+    pub condemned: Vec<Digest>,
 }
 
 /// A manifest about another one.
@@ -186,17 +189,20 @@ impl Catalog {
         .await
     }
 
-    /// Deletes a manifest and the tags that name it. An index that lists it stays.
+    /// Deletes a manifest and the tags that name it. An index that lists it stays. Blobs that no other manifest of the
+    /// repository needs may go when `due` comes.
     pub async fn delete_manifest(
         &self,
         repository: RepositoryId,
         digest: &Digest,
         account: Option<OwnerId>,
+        due: Timestamp,
         now: Timestamp,
     ) -> Result<ManifestDeleted> {
         let digest = *digest;
         self.write("delete a manifest", move |sql| {
             let mut ledger = Ledger::lock(sql, repository)?;
+            let needed = needed(sql, repository, &digest)?;
             let statement = "DELETE FROM tag WHERE repository = ?1 AND digest = ?2 RETURNING name";
             let rows = sql.query(statement, params![repository, &digest])?;
             let mut tags = rows.into_iter().map(|mut row| row.take()).collect::<Result<Vec<Tag>>>()?;
@@ -210,7 +216,8 @@ impl Catalog {
             let mut row = row.ok_or_else(|| Error::NotFound(format!("manifest {digest}")))?;
             ledger.remove_manifest(row.take()?)?;
             ledger.store(sql)?;
-            Ok(ManifestDeleted { tags, subject: row.take()? })
+            let condemned = condemn(sql, repository, &needed, due)?;
+            Ok(ManifestDeleted { tags, subject: row.take()?, condemned })
         })
         .await
     }
@@ -288,6 +295,16 @@ impl Catalog {
     }
 }
 
+/// What a stored manifest refers to, each once.
+fn needed(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest) -> Result<Vec<Digest>> {
+    let rows = sql.query(
+        "SELECT f.digest FROM manifest AS m JOIN manifest_reference AS f ON f.manifest = m.id
+         WHERE m.repository = ?1 AND m.digest = ?2",
+        params![repository, digest],
+    )?;
+    rows.into_iter().map(|mut row| row.take()).collect()
+}
+
 /// What the manifest needs and its repository does not have, each once.
 fn missing(sql: &mut dyn Sql, new: &NewManifest) -> Result<Vec<Digest>> {
     let mut missing = Vec::new();
@@ -334,12 +351,16 @@ fn insert(sql: &mut dyn Sql, new: &NewManifest, now: Timestamp) -> Result<bool> 
     };
     let id: i64 = row.take()?;
     for (child, digests) in [(true, &new.children), (false, &new.blobs)] {
+        if digests.is_empty() {
+            continue;
+        }
         sql.execute(
             "INSERT INTO manifest_reference (repository, digest, manifest, child)
              SELECT CAST(?1 AS BIGINT), value, CAST(?2 AS BIGINT), CAST(?3 AS BIGINT) FROM json_each(?4) WHERE 1 = 1
              ON CONFLICT (repository, digest, manifest) DO NOTHING",
             &[new.repository.into(), id.into(), child.into(), digest_list(digests)],
         )?;
+        need(sql, new.repository, digests)?;
     }
     Ok(true)
 }

@@ -3,10 +3,11 @@
 use railhead_oci::{Digest, RepositoryName};
 use serde::{Deserialize, Serialize};
 
+use crate::collection::forget_unlinked;
 use crate::owners::{bump_generation, changed};
-use crate::sql::{FromValue, Row, Sql, Value, digest_list, params};
+use crate::sql::{FromValue, Row, Sql, Value, params};
 use crate::usage::Ledger;
-use crate::{Catalog, Error, OwnerId, RepositoryId, Result, Timestamp};
+use crate::{Catalog, Error, ForgottenObject, OwnerId, RepositoryId, Result, Timestamp};
 
 /// Who may pull.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,15 +161,19 @@ impl Catalog {
         .await
     }
 
-    /// Deletes a repository with its manifests, tags and uploads. The answer is the keys of the objects that no
-    /// repository refers to any more: the caller removes them. Its uploads' staged bytes are found by
+    /// Deletes a repository with its manifests, tags and uploads. The answer is the objects that no repository refers
+    /// to any more. They are forgotten: the caller removes them. Its uploads' staged bytes are found by
     /// [`Catalog::upload_ids`].
-    pub async fn delete_repository(&self, repository: RepositoryId) -> Result<Vec<String>> {
-        self.write("delete a repository", move |sql| delete(sql, repository)).await
+    pub async fn delete_repository(
+        &self,
+        repository: RepositoryId,
+        now: Timestamp,
+    ) -> Result<Vec<ForgottenObject>> {
+        self.write("delete a repository", move |sql| delete(sql, repository, now)).await
     }
 }
 
-fn delete(sql: &mut dyn Sql, repository: RepositoryId) -> Result<Vec<String>> {
+fn delete(sql: &mut dyn Sql, repository: RepositoryId, now: Timestamp) -> Result<Vec<ForgottenObject>> {
     let mut ledger = Ledger::lock(sql, repository)?;
     let rows = sql.query(
         "SELECT b.digest FROM repository_blob AS l JOIN blob AS b ON b.digest = l.digest
@@ -176,7 +181,6 @@ fn delete(sql: &mut dyn Sql, repository: RepositoryId) -> Result<Vec<String>> {
         params![repository],
     )?;
     let digests = rows.into_iter().map(|mut row| row.take()).collect::<Result<Vec<Digest>>>()?;
-    let list = digest_list(&digests);
 
     let reserved = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM upload WHERE repository = ?1";
     ledger.release(number(sql, reserved, params![repository])?)?;
@@ -185,27 +189,15 @@ fn delete(sql: &mut dyn Sql, repository: RepositoryId) -> Result<Vec<String>> {
     let manifests = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM manifest WHERE repository = ?1";
     ledger.unuse(number(sql, manifests, params![repository])?)?;
 
-    sql.execute(
-        "UPDATE owner_blob SET repositories = repositories - 1
-         WHERE owner = ?1 AND digest IN (SELECT value FROM json_each(?2))",
-        &[ledger.owner.into(), list.clone()],
-    )?;
-    let unlinked = "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM owner_blob AS o JOIN blob AS b
-        ON b.digest = o.digest WHERE o.owner = ?1 AND o.repositories = 0";
-    ledger.unuse(number(sql, unlinked, params![ledger.owner])?)?;
-    sql.execute("DELETE FROM owner_blob WHERE owner = ?1 AND repositories = 0", params![ledger.owner])?;
+    ledger.remove_blobs(sql, &digests)?;
     ledger.store(sql)?;
 
     // Tags first: they refer to manifests. The rest goes with the repository.
     sql.execute("DELETE FROM tag WHERE repository = ?1", params![repository])?;
     sql.execute("DELETE FROM repository WHERE id = ?1", params![repository])?;
-    let free = sql.query(
-        "DELETE FROM blob WHERE digest IN (SELECT value FROM json_each(?1))
-         AND NOT EXISTS (SELECT 1 FROM repository_blob AS l WHERE l.digest = blob.digest) RETURNING object_key",
-        &[list],
-    )?;
+    let forgotten = forget_unlinked(sql, &digests, now)?;
     bump_generation(sql)?;
-    free.into_iter().map(|mut row| row.take()).collect()
+    Ok(forgotten)
 }
 
 fn number(sql: &mut dyn Sql, statement: &'static str, parameters: &[Value]) -> Result<u64> {

@@ -3,7 +3,10 @@
 //! Invariant: whoever changes what an owner uses holds its [`Ledger`], and so the lock on the owner's row, from
 //! before it looks until the end of the transaction. The numbers are therefore exact.
 
-use crate::sql::{Sql, params};
+use railhead_oci::Digest;
+
+use crate::shares::{reserved_sum, used_sum};
+use crate::sql::{Sql, digest_list, params};
 use crate::{Catalog, Error, Limit, OwnerId, QuotaExceeded, RepositoryId, Result};
 
 /// What an owner uses, in bytes, computed afresh.
@@ -15,12 +18,25 @@ pub struct Usage {
     pub reserved_bytes: u64,
 }
 
+/// An owner has come to use nearly all of its quota. All numbers are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NearQuota {
+    /// Whose quota.
+    pub owner: OwnerId,
+    /// The quota in force.
+    pub limit: u64,
+    /// What is used now.
+    pub used: u64,
+}
+
 /// The locked row of an owner, seen from one of its repositories.
 pub(crate) struct Ledger {
     pub(crate) owner: OwnerId,
     repository: RepositoryId,
     quota: Option<Limit>,
     used: u64,
+    /// What was used when the row was locked.
+    used_before: u64,
     reserved: u64,
     /// What the repository gains or loses.
     repository_change: i64,
@@ -41,13 +57,19 @@ impl Ledger {
         if !sql.any("SELECT 1 FROM repository WHERE id = ?1", params![repository])? {
             return Err(missing());
         }
-        Ok(Self {
-            owner: row.take()?,
-            repository,
-            quota: row.take()?,
-            used: row.take()?,
-            reserved: row.take()?,
-            repository_change: 0,
+        let (owner, quota, used) = (row.take()?, row.take()?, row.take()?);
+        let reserved = row.take()?;
+        Ok(Self { owner, repository, quota, used, used_before: used, reserved, repository_change: 0 })
+    }
+
+    /// Whether this transaction is the one with which the owner comes to use nine tenths of its quota.
+    pub(crate) fn nears(&self, default: Limit) -> Option<NearQuota> {
+        let Limit::Bytes(limit) = self.quota.unwrap_or(default) else { return None };
+        let mark = limit - limit / 10;
+        (self.used_before < mark && mark <= self.used).then_some(NearQuota {
+            owner: self.owner,
+            limit,
+            used: self.used,
         })
     }
 
@@ -94,7 +116,7 @@ impl Ledger {
     pub(crate) fn add_blob(
         &mut self,
         sql: &mut dyn Sql,
-        digest: &railhead_oci::Digest,
+        digest: &Digest,
         size: u64,
         default: Limit,
     ) -> Result<()> {
@@ -114,12 +136,7 @@ impl Ledger {
     }
 
     /// The repository has lost its link to a blob; the owner may have another one.
-    pub(crate) fn remove_blob(
-        &mut self,
-        sql: &mut dyn Sql,
-        digest: &railhead_oci::Digest,
-        size: u64,
-    ) -> Result<()> {
+    pub(crate) fn remove_blob(&mut self, sql: &mut dyn Sql, digest: &Digest, size: u64) -> Result<()> {
         let row = sql.first(
             "UPDATE owner_blob SET repositories = repositories - 1 WHERE owner = ?1 AND digest = ?2
              RETURNING repositories",
@@ -132,6 +149,31 @@ impl Ledger {
             self.unuse(size)?;
         }
         self.repository_change -= size as i64;
+        Ok(())
+    }
+
+    /// The repository has lost its links to these blobs, each named once; the owner may have others.
+    pub(crate) fn remove_blobs(&mut self, sql: &mut dyn Sql, digests: &[Digest]) -> Result<()> {
+        sql.execute(
+            "UPDATE owner_blob SET repositories = repositories - 1
+             WHERE owner = ?1 AND digest IN (SELECT value FROM json_each(?2))",
+            &[self.owner.into(), digest_list(digests)],
+        )?;
+        let row = sql.first(
+            "SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT),
+               CAST(COALESCE(SUM(CASE WHEN o.repositories = 0 THEN b.size ELSE 0 END), 0) AS BIGINT)
+             FROM blob AS b JOIN owner_blob AS o ON o.owner = ?1 AND o.digest = b.digest
+             WHERE b.digest IN (SELECT value FROM json_each(?2))",
+            &[self.owner.into(), digest_list(digests)],
+        )?;
+        let mut row = row.ok_or_else(|| self.wrong("shared"))?;
+        self.repository_change -= row.take::<i64>()?;
+        self.unuse(row.take()?)?;
+        sql.execute(
+            "DELETE FROM owner_blob
+             WHERE owner = ?1 AND repositories = 0 AND digest IN (SELECT value FROM json_each(?2))",
+            &[self.owner.into(), digest_list(digests)],
+        )?;
         Ok(())
     }
 
@@ -159,16 +201,7 @@ impl Catalog {
     /// Computes afresh what an owner uses, from the links and manifests themselves. It reads them all.
     pub async fn recount(&self, owner: OwnerId) -> Result<Usage> {
         self.read("recount what an owner uses", move |sql| {
-            let row = sql.first(
-                "SELECT
-                   CAST(COALESCE((SELECT SUM(size) FROM blob WHERE digest IN (SELECT l.digest
-                     FROM repository_blob AS l JOIN repository AS r ON r.id = l.repository WHERE r.owner = ?1)), 0)
-                   + COALESCE((SELECT SUM(m.size) FROM manifest AS m JOIN repository AS r ON r.id = m.repository
-                     WHERE r.owner = ?1), 0) AS BIGINT),
-                   CAST(COALESCE((SELECT SUM(u.reserved) FROM upload AS u JOIN repository AS r ON r.id = u.repository
-                     WHERE r.owner = ?1), 0) AS BIGINT)",
-                params![owner],
-            )?;
+            let row = sql.first(concat!("SELECT ", used_sum!(), ", ", reserved_sum!()), params![owner])?;
             let mut row = row.ok_or_else(|| Error::NotFound(format!("owner {owner}")))?;
             Ok(Usage { used_bytes: row.take()?, reserved_bytes: row.take()? })
         })

@@ -29,6 +29,7 @@ async fn write_until_killed(path: std::ffi::OsString) {
             size: 1,
             key: number.to_string(),
             upload: None,
+            leased_until: Timestamp::now().plus_millis(3_600_000),
             quota: Limit::None,
         };
         catalog.commit_blob(new, Timestamp::now()).await.unwrap();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, completions, config, doctor, explain, handoff, org, owner, prove, reference, repo, serve, tag,
-    token, user,
+    audit, completions, config, doctor, explain, gc, handoff, org, owner, prove, reference, repo, serve, tag,
+    token, usage, user,
 };
 use crate::printer::Output;
 
@@ -76,6 +76,10 @@ pub enum Command {
     /// Show what was done
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show where the bytes are: by owner, or by repository of one owner
+    Usage(usage::Usage),
+    /// Remove what no image needs any more, or show what would be removed
+    Gc(gc::Gc),
     /// Find out why a registry does not work, and who has to mend what
     Doctor(doctor::Doctor),
     /// Tell what a finding of the doctor means

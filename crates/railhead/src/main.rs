@@ -63,6 +63,8 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Repo(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Tag(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Usage(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Gc(command) => context.block_on(async |admin| command.run(&admin, printer).await),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

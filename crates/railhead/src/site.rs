@@ -183,6 +183,8 @@ fn registry_settings(config: &Config) -> Result<railhead_registry::Settings> {
         manifest_max: config.manifest_max as usize,
         sparse: config.sparse,
         verify_reads: config.verify_reads,
+        lease: config.lease,
+        grace: config.grace,
         frozen: Arc::new(move |_, tag| rules.protects(tag)),
         ..Default::default()
     })

@@ -66,6 +66,20 @@ fn administer(place: &Place, way: Way<'_>, name: &str) {
     run("repo show @-team/app").failed(4);
     run("repo show Nonsense").failed(2);
     run("tag delete @-team/app v1 --yes").failed(4);
+    assert!(run("gc --dry-run").ok().contains("lease:"));
+    let swept: serde_json::Value = serde_json::from_str(&run("gc --now --output json").ok()).unwrap();
+    assert_eq!((&swept["complete"], &swept["failed"]), (&true.into(), &0.into()));
+    run("gc").failed(2);
+    run("gc --now --dry-run").failed(2);
+    let usage = run("usage").ok();
+    assert!(
+        usage.lines().any(|line| line.starts_with(&format!("{name}-Team")) && line.contains("10 GiB (0 %)"))
+    );
+    assert!(run("usage @-team").ok().starts_with("REPOSITORY"));
+    run("usage nobody").failed(4);
+    assert!(run("usage --recount").ok().contains("every sum is right"));
+    assert!(run("usage @-team --recount --mend").ok().starts_with("one owner recounted"));
+    run("usage --mend").failed(2);
     let audit = run("audit list --limit 500").ok();
     for act in ["user.create", "user.disable", "org.member", "owner.limits", "token.revoke"] {
         assert!(audit.contains(act), "{act}: {audit}");

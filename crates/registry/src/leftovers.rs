@@ -13,8 +13,8 @@ use crate::{Registry, Result};
 impl Registry {
     /// Removes an object that the catalog does not know. True if it was one.
     pub async fn forget_orphan(&self, key: &ObjectKey) -> Result<bool> {
-        // Nearly all objects are blobs: this look-up spares them the lock.
-        if self.is_blob(key).await? {
+        // Nearly all objects are blobs: this look-up spares them the lock. What was one is collection's.
+        if self.is_blob(key).await? || self.0.catalog.is_forgotten(&key.to_string()).await? {
             return Ok(false);
         }
         let Ok(id) = key.stage_id().to_string().parse::<UploadId>() else { return Ok(false) };
@@ -28,7 +28,7 @@ impl Registry {
 
     async fn forget_locked(&self, key: &ObjectKey, id: UploadId) -> Result<bool> {
         let upload = self.0.catalog.upload(id).await?;
-        if self.is_blob(key).await? {
+        if self.is_blob(key).await? || self.0.catalog.is_forgotten(&key.to_string()).await? {
             return Ok(false);
         }
         if upload.is_some() {

@@ -11,9 +11,11 @@
 //!   the client names another algorithm than sha256 as late as at its end.
 //! - An object is in the store, synced, before the catalog names it, and the catalog forgets it before it is removed.
 //!   What a kill leaves between the two is an object that the catalog does not know, never the other way round.
+//! - Who is told that a repository has a blob finds it there for a lease from then on (`collect`).
 //! - What is remembered is forgotten before the change that outdates it is answered.
 
 mod blobs;
+mod collect;
 mod error;
 mod leftovers;
 mod lists;
@@ -25,12 +27,14 @@ mod uploads;
 mod verified;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use railhead_blobs::Store;
 use railhead_catalog::{Catalog, Limit};
 use railhead_oci::{RepositoryName, Tag};
 
 pub use blobs::{Blob, BlobBody};
+pub use collect::Step;
 pub use error::{Error, Result};
 pub use lists::{ReferrerPage, RepositoryPage, TagPage};
 pub use manifests::{Manifest, PutManifest, Stored};
@@ -57,6 +61,10 @@ pub struct Settings {
     pub verify_reads: bool,
     /// Bytes of manifests to remember.
     pub remember_bytes: u64,
+    /// How long a blob stays, at least, after somebody was told that it is there.
+    pub lease: Duration,
+    /// How long a blob stays after its last manifest was deleted; a lease, if that is longer.
+    pub grace: Duration,
     /// Tags that must not be overwritten.
     pub frozen: Arc<FrozenTag>,
 }
@@ -70,6 +78,8 @@ impl Default for Settings {
             sparse: false,
             verify_reads: false,
             remember_bytes: 8 << 20,
+            lease: Duration::from_hours(2),
+            grace: Duration::from_hours(2),
             frozen: Arc::new(|_, _| false),
         }
     }

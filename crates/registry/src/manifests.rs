@@ -134,7 +134,8 @@ impl Registry {
         now: Timestamp,
     ) -> Result<()> {
         let repository = self.repository(name).await?;
-        let deleted = match self.0.catalog.delete_manifest(repository.id, digest, account, now).await {
+        let due = self.condemned_until(now);
+        let deleted = match self.0.catalog.delete_manifest(repository.id, digest, account, due, now).await {
             Err(railhead_catalog::Error::NotFound(_)) => {
                 return Err(Error::ManifestUnknown(digest.to_string()));
             }
@@ -142,6 +143,8 @@ impl Registry {
         };
         self.0.remembered.changed(name);
         self.0.remembered.forget_manifest(name, &Reference::Digest(*digest));
+        // From now on an answer that says that one of them is there has to see to it that it stays.
+        self.forget_links(name, &deleted.condemned);
         for tag in deleted.tags {
             self.0.remembered.forget_manifest(name, &Reference::Tag(tag));
         }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, Weighter};
 use railhead_blobs::ObjectKey;
-use railhead_catalog::Repository;
+use railhead_catalog::{Repository, Timestamp};
 use railhead_oci::{Digest, Reference, RepositoryName};
 
 use crate::{Manifest, TagPage};
@@ -34,6 +34,8 @@ const REPOSITORIES_MAX: usize = 1024;
 pub(crate) struct BlobPlace {
     pub(crate) key: ObjectKey,
     pub(crate) size: u64,
+    /// Until when the repository surely has it, while no manifest needs it.
+    pub(crate) due_at: Option<Timestamp>,
 }
 
 /// The state of a group of repositories at one moment.

@@ -42,14 +42,12 @@ impl Registry {
     }
 
     /// Deletes a repository with all it has, and the bytes that no other repository needs. Gives the number of
-    /// objects removed.
-    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<usize> {
+    /// objects that are not needed any more.
+    pub async fn delete_repository(&self, name: &RepositoryName, now: Timestamp) -> Result<usize> {
         let repository = self.repository(name).await?;
-        let keys = self.0.catalog.delete_repository(repository.id).await?;
+        let objects = self.0.catalog.delete_repository(repository.id, now).await?;
         self.0.remembered.forget_repository(name);
-        for key in &keys {
-            self.remove_object(Some(key)).await;
-        }
-        Ok(keys.len())
+        self.remove_now(&objects, now).await;
+        Ok(objects.len())
     }
 }

@@ -214,21 +214,30 @@ impl Registry {
             size: upload.offset,
             key: key.to_string(),
             upload: Some(upload.id),
+            leased_until: self.leased_until(now),
             quota: self.0.settings.quota,
         };
         let bound = self.0.catalog.commit_blob(new, now).await;
-        self.0.remembered.changed(&upload.repository_name);
-        self.0.remembered.forget_blob(&upload.repository_name, digest);
+        self.forget_links(&upload.repository_name, &[*digest]);
         match bound {
             Ok(committed) => {
-                self.remove_object(committed.former_key.as_deref()).await;
+                if let Some(near) = committed.near {
+                    let owner = upload.repository_name.owner();
+                    tracing::warn!(
+                        owner,
+                        used = near.used,
+                        quota = near.limit,
+                        "an owner has nearly used its quota"
+                    );
+                }
+                self.remove_now(committed.former.as_slice(), now).await;
                 Ok(())
             }
             // The answer of a catalog across a network can get lost behind a commit that was done.
             Err(error) => match self.0.catalog.blob_by_key(&key.to_string()).await {
                 Ok(Some(_)) => Ok(()),
                 Ok(None) => {
-                    self.remove_object(Some(&key.to_string())).await;
+                    self.remove_unnamed(key).await;
                     Err(match error {
                         // Another replica ended it, or the repository was deleted.
                         CatalogError::NotFound(_) => Error::UploadUnknown,

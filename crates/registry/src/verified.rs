@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use railhead_blobs::Reader;
+use railhead_blobs::{ObjectKey, Reader};
 use railhead_oci::{Digest, Hasher, RepositoryName};
 
 use crate::{Error, Registry, Result};
@@ -20,6 +20,7 @@ pub struct VerifiedReader {
     registry: Registry,
     repository: RepositoryName,
     expected: Digest,
+    key: ObjectKey,
     reader: Reader,
     /// None once the content is checked.
     hasher: Option<Hasher>,
@@ -39,11 +40,12 @@ impl VerifiedReader {
         registry: Registry,
         repository: RepositoryName,
         expected: Digest,
+        key: ObjectKey,
         reader: Reader,
     ) -> Self {
         let total = reader.remaining();
         let hasher = Some(Hasher::new(expected.algorithm()));
-        Self { registry, repository, expected, reader, hasher, held: None, total, report: None }
+        Self { registry, repository, expected, key, reader, hasher, held: None, total, report: None }
     }
 
     pub(crate) fn remaining(&self) -> u64 {
@@ -85,10 +87,11 @@ impl VerifiedReader {
             return;
         }
         self.held = None;
-        let (registry, repository, expected, total) =
-            (self.registry.clone(), self.repository.clone(), self.expected, self.total);
+        let (registry, repository) = (self.registry.clone(), self.repository.clone());
+        let (expected, key, total) = (self.expected, self.key, self.total);
         self.report = Some(Box::pin(async move {
-            registry.report_damage(&repository, &expected, total, &format!("content of {found}")).await
+            let found = format!("content of {found}");
+            registry.report_damage(&repository, &expected, &key, total, &found).await
         }));
     }
 }

@@ -60,7 +60,7 @@ async fn send(registry: &Registry, content: &Bytes) -> UploadId {
 }
 
 async fn pull(registry: &Registry, digest: &Digest) -> Vec<u8> {
-    let blob = registry.blob(&name(), digest).await.unwrap();
+    let blob = registry.blob(&name(), digest, NOW).await.unwrap();
     let mut body = registry.read_blob(&name(), &blob, 0..blob.size).await.unwrap();
     let mut all = Vec::new();
     while let Some(piece) = std::future::poll_fn(|cx| BlobBody::poll_next(&mut body, cx)).await {
@@ -81,7 +81,7 @@ async fn a_digest_of_an_algorithm_that_was_not_announced_is_checked() {
             let refused = registry.open_upload(&name(), id).await.unwrap().finish(&digest, NOW).await;
             assert!(matches!(refused, Err(Error::DigestMismatch { .. })), "{len} bytes: {refused:?}");
             assert!(matches!(registry.open_upload(&name(), id).await, Err(Error::UploadUnknown)));
-            assert!(matches!(registry.blob(&name(), &digest).await, Err(Error::BlobUnknown(_))));
+            assert!(matches!(registry.blob(&name(), &digest, NOW).await, Err(Error::BlobUnknown(_))));
             let objects = registry.store().list(None, 9).await.unwrap();
             assert!(objects.is_empty(), "{len} bytes: {objects:?}");
 
@@ -96,7 +96,7 @@ async fn a_digest_of_an_algorithm_that_was_not_announced_is_checked() {
             session.write(content.clone()).await.unwrap();
             session.finish(&digest, NOW).await.unwrap();
             assert!(pull(registry, &digest).await == content, "{len} bytes");
-            registry.delete_blob(&name(), &digest).await.unwrap();
+            registry.delete_blob(&name(), &digest, NOW).await.unwrap();
         }
     })
     .await;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub shutdown: Duration,
     /// After so long without a byte an upload is ended.
     pub upload_life: Duration,
+    /// How often collection runs; never by itself without it.
+    pub collect_every: Option<Duration>,
     /// Whether the server before this one was killed, so that what it left behind is to be cleaned up.
     pub sweep: bool,
 }

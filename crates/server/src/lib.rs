@@ -89,9 +89,9 @@ impl Server {
         Self(Arc::new(Core {
             access,
             registry,
+            metrics: metrics::Metrics::new(Arc::clone(api.collector())),
             api,
             settings,
-            metrics: metrics::Metrics::new(),
             log,
             complaints: complaints::Complaints::default(),
         }))
@@ -105,6 +105,7 @@ impl Server {
         let mut aside = tokio::task::JoinSet::new();
         aside.spawn(flush(self.0.clone()));
         aside.spawn(expire(self.0.clone()));
+        aside.spawn(collect(self.0.clone()));
         let sweeping = self.0.settings.sweep.then(|| tokio::spawn(sweep(self.0.clone(), SystemTime::now())));
         if let Some(certificates) = listeners.certificates {
             aside.spawn(reload(certificates));
@@ -149,6 +150,30 @@ async fn expire(core: Arc<Core>) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody went on with were ended"),
             Err(error) => tracing::warn!(error = failure::chain(&error), "stale uploads could not be ended"),
+        }
+    }
+}
+
+/// A run of collection takes as long as it takes.
+const NO_END: Duration = Duration::MAX;
+
+async fn collect(core: Arc<Core>) {
+    let Some(every) = core.settings.collect_every else { return };
+    loop {
+        tokio::time::sleep(every).await;
+        match core.api.collector().run(NO_END).await {
+            Ok(run) if (run.links, run.objects, run.failed) == (0, 0, 0) => {}
+            Ok(run) => tracing::info!(
+                links = run.links,
+                objects = run.objects,
+                bytes = run.bytes,
+                failed = run.failed,
+                held = run.held,
+                "what no manifest needs was collected"
+            ),
+            Err(error) => {
+                tracing::warn!(error = failure::chain(&error), "collection failed; it goes on later");
+            }
         }
     }
 }

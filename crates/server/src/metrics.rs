@@ -3,7 +3,7 @@
 //! Each counter is looked up once, when the server starts: counting a request costs a few additions.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use railhead_upkeep::Collector;
 
 use crate::operation::Kind;
 
@@ -47,6 +48,65 @@ pub(crate) struct Metrics {
     received: Counter<u64, AtomicU64>,
     sent: Counter<u64, AtomicU64>,
     running: Gauge,
+    collection: Collection,
+}
+
+/// What collection has done. It counts by itself, and is copied when somebody asks.
+#[derive(Debug)]
+struct Collection {
+    collector: Arc<Collector>,
+    runs: Counter<u64, AtomicU64>,
+    failed_runs: Counter<u64, AtomicU64>,
+    links: Counter<u64, AtomicU64>,
+    objects: Counter<u64, AtomicU64>,
+    bytes: Counter<u64, AtomicU64>,
+    failed: Counter<u64, AtomicU64>,
+    ended: Gauge,
+}
+
+impl Collection {
+    fn new(registry: &mut Registry, collector: Arc<Collector>) -> Self {
+        let registry = registry.sub_registry_with_prefix("collection");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::<u64, AtomicU64>::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let runs = counter("runs", "Runs of collection that came to their end");
+        let failed_runs = counter("failed_runs", "Runs of collection that failed");
+        let links = counter("links", "Links of repositories to blobs that were taken");
+        let objects = counter("objects", "Objects that were removed from the store");
+        let failed = counter("failed_objects", "Objects that could not be removed, each time it was tried");
+        let (bytes, ended) = (Counter::default(), Gauge::default());
+        registry.register_with_unit(
+            "removed",
+            "Bytes of objects that were removed",
+            Unit::Bytes,
+            bytes.clone(),
+        );
+        registry.register_with_unit(
+            "last_run",
+            "When the last run came to its end, in Unix time; 0 before the first",
+            Unit::Seconds,
+            ended.clone(),
+        );
+        Self { collector, runs, failed_runs, links, objects, bytes, failed, ended }
+    }
+
+    fn copy(&self) {
+        let totals = self.collector.totals();
+        for (counter, total) in [
+            (&self.runs, totals.runs),
+            (&self.failed_runs, totals.failed_runs),
+            (&self.links, totals.links),
+            (&self.objects, totals.objects),
+            (&self.bytes, totals.bytes),
+            (&self.failed, totals.failed),
+        ] {
+            counter.inner().fetch_max(total, Ordering::Relaxed);
+        }
+        self.ended.set(i64::try_from(totals.ended_at).unwrap_or_default());
+    }
 }
 
 /// Counts one request as running for as long as it lives.
@@ -60,7 +120,7 @@ impl Drop for Running {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(collector: Arc<Collector>) -> Arc<Self> {
         let mut registry = Registry::with_prefix("railhead");
         let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
         let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
@@ -83,7 +143,8 @@ impl Metrics {
                 }
             })
             .collect();
-        Arc::new(Self { registry, operations, received, sent, running })
+        let collection = Collection::new(&mut registry, collector);
+        Arc::new(Self { registry, operations, received, sent, running, collection })
     }
 
     pub(crate) fn start(&self) -> Running {
@@ -102,6 +163,7 @@ impl Metrics {
 
     /// The text of `/metrics`.
     pub(crate) fn text(&self) -> String {
+        self.collection.copy();
         let mut text = String::new();
         // Writing into memory cannot fail.
         let _ = encode(&mut text, &self.registry);

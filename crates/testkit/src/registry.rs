@@ -79,6 +79,7 @@ impl Builder {
             hosts: self.hosts,
             shutdown: Duration::from_secs(5),
             upload_life: Duration::from_hours(1),
+            collect_every: None,
             sweep: true,
         };
         let server = Server::new(access.clone(), registry.clone(), settings, log);

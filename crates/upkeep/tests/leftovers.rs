@@ -100,7 +100,7 @@ async fn objects_and_unfinished_uploads_that_nobody_knows_are_removed() {
     assert!(bench.registry.store().list_staged(None, 9).await.unwrap().is_empty());
     assert_eq!(bench.keys().await, known);
     for digest in digests {
-        bench.registry.blob(&name(), &digest).await.unwrap();
+        bench.registry.blob(&name(), &digest, NOW).await.unwrap();
     }
     assert_eq!(bench.sweep().await, Swept::default());
 }
@@ -125,7 +125,7 @@ async fn a_begun_upload_keeps_its_object(place: Place) {
     assert_eq!(expire_uploads(&bench.registry, day, NOW.plus_millis(25 * 3_600_000)).await.unwrap(), 1);
     assert!(bench.registry.catalog().upload(expired).await.unwrap().is_none());
     assert_eq!(bench.keys().await.len(), 1, "the object of the expired upload is left");
-    bench.registry.blob(&name(), &digest).await.unwrap();
+    bench.registry.blob(&name(), &digest, NOW).await.unwrap();
 }
 
 #[tokio::test]

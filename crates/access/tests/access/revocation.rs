@@ -79,7 +79,7 @@ async fn a_change_elsewhere_counts_once_told() {
     let anonymous = world.access.anonymous();
     assert_eq!(world.decide(&anonymous, Action::Pull, "team/public").await, "yes");
     let found = world.catalog.repository(&repository("team/public")).await.unwrap().unwrap();
-    world.catalog.delete_repository(found.id).await.unwrap();
+    world.catalog.delete_repository(found.id, world.now()).await.unwrap();
     world.access.changed();
     assert_eq!(world.decide(&anonymous, Action::Pull, "team/public").await, "unauthenticated");
 }

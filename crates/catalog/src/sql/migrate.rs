@@ -6,8 +6,14 @@ use super::{Dialect, Sql, params};
 use crate::{Error, Result};
 
 /// The scripts in order; the first makes version 1.
-const SQLITE: &[&str] = &[include_str!("../../migrations/sqlite/0001_catalog.sql")];
-const POSTGRES: &[&str] = &[include_str!("../../migrations/postgres/0001_catalog.sql")];
+const SQLITE: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_catalog.sql"),
+    include_str!("../../migrations/sqlite/0002_collection.sql"),
+];
+const POSTGRES: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_catalog.sql"),
+    include_str!("../../migrations/postgres/0002_collection.sql"),
+];
 const _: () = assert!(SQLITE.len() == POSTGRES.len(), "each migration is there for both databases");
 
 /// Any number that others do not use: replicas that start together take turns.

@@ -83,7 +83,7 @@ pub async fn owners_are_deleted_when_empty(place: &Place) {
     catalog.create_token(token(ada, 1), NOW).await.unwrap();
     let repository = catalog.ensure_repository(&name("team/app"), NOW).await.unwrap();
     assert!(matches!(catalog.delete_owner(team).await, Err(Error::OwnerInUse(owner)) if owner == "Team"));
-    catalog.delete_repository(repository.id).await.unwrap();
+    catalog.delete_repository(repository.id, NOW).await.unwrap();
     catalog.delete_owner(team).await.unwrap();
     assert!(catalog.memberships(ada).await.unwrap().is_empty());
     catalog.delete_owner(ada).await.unwrap();
@@ -156,7 +156,7 @@ pub async fn the_generation_grows_with_every_change_of_rights(place: &Place) {
     grows!(catalog.revoke_token(token, NOW));
     let repository = grows!(catalog.ensure_repository(&name("team/app"), NOW)).id;
     grows!(catalog.set_visibility(repository, Visibility::Public));
-    grows!(catalog.delete_repository(repository));
+    grows!(catalog.delete_repository(repository, NOW));
     grows!(catalog.delete_owner(ada));
     assert_eq!(catalog.generation().await.unwrap(), last);
 }

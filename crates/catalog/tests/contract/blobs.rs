@@ -1,15 +1,17 @@
 //! Blobs, and what they count.
 
 use railhead_catalog::testing::Place;
-use railhead_catalog::{Error, Limit, NewBlob, QuotaExceeded, RepositoryId, Unlinked};
+use railhead_catalog::{Error, Limit, NearQuota, NewBlob, QuotaExceeded, RepositoryId, Unlinked};
 
-use crate::support::{NOW, at, blob, digest, manifest, name, usage, with_repository};
+use crate::support::{LEASED, NOW, at, blob, digest, forgotten, manifest, name, usage, with_repository};
 
 pub async fn a_commit_binds_links_and_counts(place: &Place) {
     let (catalog, owner, repository) = with_repository(place).await;
     let committed = catalog.commit_blob(blob(&repository, "a", 10, "k1"), NOW).await.unwrap();
-    assert_eq!(committed.former_key, None);
+    assert_eq!(committed.former, None);
     let found = catalog.blob_in(&repository.name, &digest("a")).await.unwrap().unwrap();
+    assert_eq!(found.due_at, Some(LEASED));
+    let found = found.blob;
     assert_eq!((found.digest, found.size, found.key.as_str()), (digest("a"), 10, "k1"));
     assert!(!found.damaged && found.created_at == NOW);
     assert_eq!(catalog.blob(&digest("a")).await.unwrap(), Some(found));
@@ -26,19 +28,22 @@ pub async fn a_commit_binds_links_and_counts(place: &Place) {
 pub async fn the_last_commit_wins_and_heals(place: &Place) {
     let (catalog, owner, repository) = with_repository(place).await;
     catalog.commit_blob(blob(&repository, "a", 10, "k1"), NOW).await.unwrap();
-    catalog.mark_damaged(&digest("a"), true).await.unwrap();
+    catalog.mark_damaged(&digest("a"), "k1", true).await.unwrap();
     assert!(catalog.blob(&digest("a")).await.unwrap().unwrap().damaged);
     let again = catalog.commit_blob(blob(&repository, "a", 10, "k2"), at(1)).await.unwrap();
-    assert_eq!(again.former_key.as_deref(), Some("k1"));
+    assert_eq!(again.former, Some(forgotten("k1", 10)));
     let healed = catalog.blob(&digest("a")).await.unwrap().unwrap();
     assert_eq!((healed.key.as_str(), healed.damaged, healed.created_at), ("k2", false, at(1)));
     let same = catalog.commit_blob(blob(&repository, "a", 10, "k2"), NOW).await.unwrap();
-    assert_eq!(same.former_key, None, "an object in use is never given up");
+    assert_eq!(same.former, None, "an object in use is never given up");
     assert_eq!(usage(&catalog, &owner).await, (10, 0));
     let other_size = catalog.commit_blob(blob(&repository, "a", 11, "k3"), NOW).await;
     assert!(matches!(other_size, Err(Error::Corrupt(_))));
     assert_eq!(catalog.blob(&digest("a")).await.unwrap().unwrap().key, "k2");
-    assert!(matches!(catalog.mark_damaged(&digest("b"), true).await, Err(Error::NotFound(_))));
+    for (content, key) in [("b", "k2"), ("a", "k1")] {
+        let other = catalog.mark_damaged(&digest(content), key, true).await;
+        assert!(matches!(other, Err(Error::NotFound(_))), "{content} has no object {key}");
+    }
 }
 
 pub async fn a_blob_is_found_by_its_object(place: &Place) {
@@ -50,7 +55,7 @@ pub async fn a_blob_is_found_by_its_object(place: &Place) {
     catalog.commit_blob(blob(&repository, "a", 10, "k2"), NOW).await.unwrap();
     assert_eq!(catalog.blob_by_key("k1").await.unwrap(), None, "its blob has another object now");
     assert_eq!(catalog.blob_by_key("k2").await.unwrap().unwrap().digest, digest("a"));
-    catalog.unlink_blob(repository.id, &digest("a")).await.unwrap();
+    catalog.unlink_blob(repository.id, &digest("a"), NOW).await.unwrap();
     assert_eq!(catalog.blob_by_key("k2").await.unwrap(), None);
 }
 
@@ -63,21 +68,22 @@ pub async fn a_blob_counts_once_for_an_owner(place: &Place) {
         catalog.commit_blob(blob(repository, "a", 10, "k"), NOW).await.unwrap();
     }
     assert_eq!((usage(&catalog, &owner).await.0, usage(&catalog, &guest).await.0), (10, 10));
-    catalog.unlink_blob(first.id, &digest("a")).await.unwrap();
+    catalog.unlink_blob(first.id, &digest("a"), NOW).await.unwrap();
     assert_eq!(usage(&catalog, &owner).await.0, 10);
-    catalog.unlink_blob(second.id, &digest("a")).await.unwrap();
+    catalog.unlink_blob(second.id, &digest("a"), NOW).await.unwrap();
     assert_eq!((usage(&catalog, &owner).await.0, usage(&catalog, &guest).await.0), (0, 10));
 }
 
 pub async fn a_mount_needs_the_source(place: &Place) {
     let (catalog, owner, from) = with_repository(place).await;
     let to = catalog.ensure_repository(&name("team/to"), NOW).await.unwrap();
-    let mount = async || catalog.mount_blob(from.id, to.id, &digest("a"), Limit::Bytes(10), NOW).await;
+    let mount =
+        async || catalog.mount_blob(from.id, to.id, &digest("a"), Limit::Bytes(10), LEASED, NOW).await;
     assert_eq!(mount().await.unwrap(), None);
     catalog.commit_blob(blob(&from, "a", 10, "k"), NOW).await.unwrap();
-    catalog.mark_damaged(&digest("a"), true).await.unwrap();
+    catalog.mark_damaged(&digest("a"), "k", true).await.unwrap();
     assert_eq!(mount().await.unwrap(), None, "what is damaged has to be pushed again");
-    catalog.mark_damaged(&digest("a"), false).await.unwrap();
+    catalog.mark_damaged(&digest("a"), "k", false).await.unwrap();
     assert_eq!(mount().await.unwrap().unwrap().key, "k");
     assert_eq!(mount().await.unwrap().unwrap().size, 10);
     assert!(catalog.blob_in(&to.name, &digest("a")).await.unwrap().is_some());
@@ -85,7 +91,7 @@ pub async fn a_mount_needs_the_source(place: &Place) {
 
     catalog.create_organisation("guest", NOW).await.unwrap();
     let guest = catalog.ensure_repository(&name("guest/app"), NOW).await.unwrap();
-    let refused = catalog.mount_blob(from.id, guest.id, &digest("a"), Limit::Bytes(9), NOW).await;
+    let refused = catalog.mount_blob(from.id, guest.id, &digest("a"), Limit::Bytes(9), LEASED, NOW).await;
     assert!(matches!(refused, Err(Error::QuotaExceeded(_))));
     assert!(catalog.blob_in(&guest.name, &digest("a")).await.unwrap().is_none());
 }
@@ -99,12 +105,12 @@ pub async fn an_unlinked_blob_is_freed_by_the_last_repository(place: &Place) {
     let mut put = manifest(&first, "manifest");
     put.blobs = vec![digest("a")];
     catalog.put_manifest(put, NOW).await.unwrap();
-    let unlink = async |repository| catalog.unlink_blob(repository, &digest("a")).await.unwrap();
+    let unlink = async |repository| catalog.unlink_blob(repository, &digest("a"), NOW).await.unwrap();
     assert_eq!(unlink(first.id).await, Unlinked::InUse(digest("manifest")));
     assert_eq!(unlink(second.id).await, Unlinked::Removed { free: None });
     assert_eq!(unlink(second.id).await, Unlinked::NotFound);
-    catalog.delete_manifest(first.id, &digest("manifest"), None, NOW).await.unwrap();
-    assert_eq!(unlink(first.id).await, Unlinked::Removed { free: Some("k".to_owned()) });
+    catalog.delete_manifest(first.id, &digest("manifest"), None, LEASED, NOW).await.unwrap();
+    assert_eq!(unlink(first.id).await, Unlinked::Removed { free: Some(forgotten("k", 10)) });
     assert_eq!(unlink(first.id).await, Unlinked::NotFound);
     assert!(catalog.blob(&digest("a")).await.unwrap().is_none());
 }
@@ -112,12 +118,16 @@ pub async fn an_unlinked_blob_is_freed_by_the_last_repository(place: &Place) {
 pub async fn a_quota_holds(place: &Place) {
     let (catalog, owner, repository) = with_repository(place).await;
     let new = |content, size, quota| NewBlob { quota, ..blob(&repository, content, size, content) };
-    catalog.commit_blob(new("a", 6, Limit::Bytes(10)), NOW).await.unwrap();
+    let first = catalog.commit_blob(new("a", 6, Limit::Bytes(10)), NOW).await.unwrap();
+    assert_eq!(first.near, None);
     let full = catalog.commit_blob(new("b", 5, Limit::Bytes(10)), NOW).await;
     let expected = QuotaExceeded { limit: 10, used: 6, reserved: 0, wanted: 5 };
     assert!(matches!(full, Err(Error::QuotaExceeded(found)) if found == expected), "{full:?}");
     assert!(catalog.blob(&digest("b")).await.unwrap().is_none(), "all of it was undone");
-    catalog.commit_blob(new("b", 4, Limit::Bytes(10)), NOW).await.unwrap();
+    let last = catalog.commit_blob(new("b", 4, Limit::Bytes(10)), NOW).await.unwrap();
+    assert_eq!(last.near, Some(NearQuota { owner: owner.id, limit: 10, used: 10 }));
+    let again = catalog.commit_blob(new("b", 4, Limit::Bytes(10)), NOW).await.unwrap();
+    assert_eq!(again.near, None, "it is said once");
     // The owner's own quota goes before the default, and what the owner has can always be pushed again.
     catalog.set_limits(owner.id, Some(Limit::Bytes(1)), None).await.unwrap();
     catalog.commit_blob(new("a", 6, Limit::None), NOW).await.unwrap();

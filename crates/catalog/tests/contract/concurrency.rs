@@ -3,7 +3,7 @@
 use railhead_catalog::testing::Place;
 use railhead_catalog::{Error, Limit, NewBlob, NewManifest, Unlinked};
 
-use crate::support::{NOW, blob, digest, manifest, name, tag, usage, with_repository};
+use crate::support::{LEASED, NOW, blob, digest, manifest, name, tag, usage, with_repository};
 
 const TASKS: u64 = 32;
 
@@ -12,12 +12,12 @@ pub async fn one_digest_from_many_tasks(place: &Place) {
     let tasks: Vec<_> = (0..TASKS)
         .map(|number| {
             let (catalog, new) = (catalog.clone(), blob(&repository, "same", 1024, &format!("k{number}")));
-            tokio::spawn(async move { catalog.commit_blob(new, NOW).await.unwrap().former_key })
+            tokio::spawn(async move { catalog.commit_blob(new, NOW).await.unwrap().former })
         })
         .collect();
     let mut given_up = Vec::new();
     for task in tasks {
-        given_up.extend(task.await.unwrap());
+        given_up.extend(task.await.unwrap().map(|object| object.key));
     }
     let kept = catalog.blob(&digest("same")).await.unwrap().unwrap().key;
     given_up.push(kept);
@@ -81,11 +81,10 @@ pub async fn a_blob_is_freed_or_linked_never_both(place: &Place) {
         catalog.commit_blob(blob(&from, &content, 10, "k"), NOW).await.unwrap();
         let (mounting, unlinking, what) = (catalog.clone(), catalog.clone(), digest(&content));
         let (from, to) = (from.id, to.id);
-        let mount =
-            tokio::spawn(
-                async move { mounting.mount_blob(from, to, &what, Limit::None, NOW).await.unwrap() },
-            );
-        let unlink = tokio::spawn(async move { unlinking.unlink_blob(from, &what).await.unwrap() });
+        let mount = tokio::spawn(async move {
+            mounting.mount_blob(from, to, &what, Limit::None, LEASED, NOW).await.unwrap()
+        });
+        let unlink = tokio::spawn(async move { unlinking.unlink_blob(from, &what, NOW).await.unwrap() });
         let (mounted, unlinked) = (mount.await.unwrap(), unlink.await.unwrap());
         let Unlinked::Removed { free } = unlinked else { panic!("{unlinked:?}") };
         assert_ne!(mounted.is_some(), free.is_some(), "round {round}");

@@ -1,4 +1,5 @@
-//! Random histories, against a model that is simple enough to be right.
+//! Random histories, against a model that is simple enough to be right: pushes, mounts, tags, deletions, quotas, and
+//! leases and collection while time passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,26 +7,69 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use railhead_catalog::testing::Place;
-use railhead_catalog::{Catalog, Error, Limit, NewBlob, Owner, Repository, Unlinked, UploadId};
+use railhead_catalog::{
+    Catalog, Error, ForgottenObject, Limit, NewBlob, Owner, Repository, Unlinked, UploadId,
+};
 
-use crate::support::{NOW, blob, digest, manifest, name, tag, upload, usage};
+use crate::support::{NOW, at, blob, digest, forgotten, manifest, name, tag, upload, usage};
 
 const CASES: u32 = 40;
 const QUOTA: u64 = 60;
+/// Seconds.
+const LEASE: i64 = 100;
+const GRACE: i64 = 250;
 /// Repositories 0 and 1 are the first owner's, 2 and 3 the second's.
 const REPOSITORIES: usize = 4;
 
 #[derive(Clone, Debug)]
 enum Act {
-    Commit { repository: usize, blob: usize, reserve: bool },
-    Mount { from: usize, to: usize, blob: usize },
-    Unlink { repository: usize, blob: usize },
-    Put { repository: usize, manifest: usize, tag: usize },
-    DeleteManifest { repository: usize, manifest: usize },
-    DeleteTag { repository: usize, tag: usize },
-    DeleteRepository { repository: usize },
-    Reserve { repository: usize, bytes: u64 },
-    EndUpload { which: usize },
+    Commit {
+        repository: usize,
+        blob: usize,
+        reserve: bool,
+    },
+    Mount {
+        from: usize,
+        to: usize,
+        blob: usize,
+    },
+    Unlink {
+        repository: usize,
+        blob: usize,
+    },
+    Put {
+        repository: usize,
+        manifest: usize,
+        tag: usize,
+    },
+    DeleteManifest {
+        repository: usize,
+        manifest: usize,
+    },
+    DeleteTag {
+        repository: usize,
+        tag: usize,
+    },
+    DeleteRepository {
+        repository: usize,
+    },
+    Reserve {
+        repository: usize,
+        bytes: u64,
+    },
+    EndUpload {
+        which: usize,
+    },
+    /// Says that a blob is there.
+    Renew {
+        repository: usize,
+        blob: usize,
+    },
+    /// Lets seconds pass.
+    Pass {
+        seconds: i64,
+    },
+    Collect,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -42,7 +86,10 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(repository, manifest)| Act::DeleteManifest { repository, manifest }),
         1 => (repository.clone(), tag).prop_map(|(repository, tag)| Act::DeleteTag { repository, tag }),
         1 => repository.clone().prop_map(|repository| Act::DeleteRepository { repository }),
-        2 => (repository, 1..30_u64).prop_map(|(repository, bytes)| Act::Reserve { repository, bytes }),
+        2 => (repository.clone(), 1..30_u64).prop_map(|(repository, bytes)| Act::Reserve { repository, bytes }),
+        2 => (repository, 0..5_usize).prop_map(|(repository, blob)| Act::Renew { repository, blob }),
+        4 => (1..2 * LEASE).prop_map(|seconds| Act::Pass { seconds }),
+        3 => Just(Act::Collect),
         1 => (0..4_usize).prop_map(|which| Act::EndUpload { which }),
     ]
 }
@@ -58,13 +105,28 @@ fn needs(manifest: usize) -> impl Iterator<Item = usize> {
 
 #[derive(Clone, Default)]
 struct Stock {
-    blobs: BTreeSet<usize>,
+    /// With the second when it may go; a time in the past means nothing while a manifest needs the blob.
+    blobs: BTreeMap<usize, i64>,
     manifests: BTreeSet<usize>,
     tags: BTreeMap<usize, usize>,
 }
 
+impl Stock {
+    fn needs(&self, blob: usize) -> bool {
+        self.manifests.iter().any(|one| needs(*one).any(|needed| needed == blob))
+    }
+
+    /// Keeps the blob until `due` at least.
+    fn lease(&mut self, blob: usize, due: i64) {
+        let until = self.blobs.entry(blob).or_insert(due);
+        *until = due.max(*until);
+    }
+}
+
 #[derive(Default)]
 struct Model {
+    /// Seconds since the beginning.
+    clock: i64,
     stocks: [Stock; REPOSITORIES],
     uploads: Vec<(UploadId, usize, u64)>,
 }
@@ -72,7 +134,7 @@ struct Model {
 impl Model {
     fn used(&self, owner: usize) -> u64 {
         let own = &self.stocks[owner * 2..owner * 2 + 2];
-        let blobs: BTreeSet<_> = own.iter().flat_map(|stock| &stock.blobs).collect();
+        let blobs: BTreeSet<_> = own.iter().flat_map(|stock| stock.blobs.keys()).collect();
         blobs.into_iter().map(|blob| size(*blob)).sum::<u64>()
             + own.iter().map(|stock| stock.manifests.len() as u64).sum::<u64>()
     }
@@ -88,11 +150,11 @@ impl Model {
     /// What the owner would have to pay for one more link.
     fn price(&self, repository: usize, blob: usize) -> u64 {
         let own = &self.stocks[repository / 2 * 2..repository / 2 * 2 + 2];
-        if own.iter().any(|stock| stock.blobs.contains(&blob)) { 0 } else { size(blob) }
+        if own.iter().any(|stock| stock.blobs.contains_key(&blob)) { 0 } else { size(blob) }
     }
 
     fn known(&self, blob: usize) -> bool {
-        self.stocks.iter().any(|stock| stock.blobs.contains(&blob))
+        self.stocks.iter().any(|stock| stock.blobs.contains_key(&blob))
     }
 }
 
@@ -147,6 +209,12 @@ impl World {
                 self.model.uploads.extend(id.map(|id| (id, repository, bytes)));
                 Ok(())
             }
+            Act::Renew { repository, blob: which } => self.renew(repository, which).await,
+            Act::Pass { seconds } => {
+                self.model.clock += seconds;
+                Ok(())
+            }
+            Act::Collect => self.collect().await,
             Act::EndUpload { which } => {
                 if which < self.model.uploads.len() {
                     let (id, _, bytes) = self.model.uploads.remove(which);
@@ -175,7 +243,8 @@ impl World {
         let upload = if reserve { self.begin(repository, size(which)).await? } else { None };
         let content = self.content(which);
         let new = blob(&self.repositories[repository], &content, size(which), &content);
-        let new = NewBlob { upload, quota: Limit::Bytes(QUOTA), ..new };
+        let leased_until = at(self.model.clock + LEASE);
+        let new = NewBlob { upload, leased_until, quota: Limit::Bytes(QUOTA), ..new };
         let fits = self.model.fits(repository / 2, self.model.price(repository, which));
         match self.catalog.commit_blob(new, NOW).await {
             Ok(_) => prop_assert!(fits),
@@ -183,20 +252,22 @@ impl World {
             Err(other) => return Err(TestCaseError::fail(format!("{other:?}"))),
         }
         if fits {
-            self.model.stocks[repository].blobs.insert(which);
+            let due = self.model.clock + LEASE;
+            self.model.stocks[repository].lease(which, due);
         }
         Ok(())
     }
 
     async fn mount(&mut self, from: usize, to: usize, which: usize) -> Result<(), TestCaseError> {
         let (source, target) = (self.repositories[from].id, self.repositories[to].id);
-        let what = digest(&self.content(which));
-        let answer = self.catalog.mount_blob(source, target, &what, Limit::Bytes(QUOTA), NOW).await;
-        if !self.model.stocks[from].blobs.contains(&which) {
+        let (what, leased) = (digest(&self.content(which)), at(self.model.clock + LEASE));
+        let answer = self.catalog.mount_blob(source, target, &what, Limit::Bytes(QUOTA), leased, NOW).await;
+        if !self.model.stocks[from].blobs.contains_key(&which) {
             prop_assert_eq!(answer.unwrap(), None);
         } else if self.model.fits(to / 2, self.model.price(to, which)) {
             prop_assert!(answer.unwrap().is_some());
-            self.model.stocks[to].blobs.insert(which);
+            let due = self.model.clock + LEASE;
+            self.model.stocks[to].lease(which, due);
         } else {
             prop_assert!(matches!(answer, Err(Error::QuotaExceeded(_))));
         }
@@ -205,17 +276,56 @@ impl World {
 
     async fn unlink(&mut self, repository: usize, which: usize) -> Result<(), TestCaseError> {
         let what = digest(&self.content(which));
-        let answer = self.catalog.unlink_blob(self.repositories[repository].id, &what).await.unwrap();
+        let answer = self.catalog.unlink_blob(self.repositories[repository].id, &what, NOW).await.unwrap();
         let stock = &mut self.model.stocks[repository];
-        if !stock.blobs.contains(&which) {
+        if !stock.blobs.contains_key(&which) {
             prop_assert_eq!(answer, Unlinked::NotFound);
-        } else if stock.manifests.iter().any(|one| needs(*one).any(|blob| blob == which)) {
+        } else if stock.needs(which) {
             prop_assert!(matches!(answer, Unlinked::InUse(_)));
         } else {
             stock.blobs.remove(&which);
-            let free = (!self.model.known(which)).then(|| self.content(which));
+            let free = (!self.model.known(which)).then(|| self.object(which));
             prop_assert_eq!(answer, Unlinked::Removed { free });
         }
+        Ok(())
+    }
+
+    fn object(&self, blob: usize) -> ForgottenObject {
+        forgotten(&self.content(blob), size(blob))
+    }
+
+    async fn renew(&mut self, repository: usize, which: usize) -> Result<(), TestCaseError> {
+        let (name, what) = (&self.repositories[repository].name, digest(&self.content(which)));
+        let until = self.model.clock + LEASE;
+        let renewed = self.catalog.renew_lease(name, &what, at(until)).await.unwrap();
+        let stock = &mut self.model.stocks[repository];
+        let shorter = stock.blobs.get(&which).is_some_and(|due| *due < until);
+        prop_assert_eq!(renewed, shorter && !stock.needs(which));
+        if renewed {
+            stock.lease(which, until);
+        }
+        Ok(())
+    }
+
+    async fn collect(&mut self) -> Result<(), TestCaseError> {
+        let clock = self.model.clock;
+        let mut found = BTreeSet::new();
+        // Other histories share the catalog; their links are not asked for.
+        for (index, repository) in self.repositories.iter().enumerate() {
+            let all = (0..5).map(|which| digest(&self.content(which))).collect();
+            let collected = self.catalog.collect_links(repository.id, all, at(clock)).await.unwrap();
+            found.extend(collected.forgotten.into_iter().map(|object| object.key));
+            let stock = &self.model.stocks[index];
+            let due = stock.blobs.iter().filter(|(which, due)| **due <= clock && !stock.needs(**which));
+            let gone: BTreeSet<_> = due.map(|(which, _)| *which).collect();
+            prop_assert_eq!(collected.removed.len(), gone.len());
+            self.model.stocks[index].blobs.retain(|which, _| !gone.contains(which));
+            for which in gone {
+                let freed = !self.model.known(which);
+                prop_assert_eq!(found.remove(&self.content(which)), freed);
+            }
+        }
+        prop_assert!(found.is_empty(), "freed and still linked: {:?}", found);
         Ok(())
     }
 
@@ -231,7 +341,7 @@ impl World {
         new.quota = Limit::Bytes(QUOTA);
         let answer = self.catalog.put_manifest(new, NOW).await;
         let stock = &self.model.stocks[repository];
-        let missing = needs(which).filter(|blob| !stock.blobs.contains(blob)).count();
+        let missing = needs(which).filter(|blob| !stock.blobs.contains_key(blob)).count();
         let created = !stock.manifests.contains(&which);
         match answer {
             Err(Error::MissingReferences(found)) => prop_assert_eq!(found.len(), missing),
@@ -253,13 +363,20 @@ impl World {
     }
 
     async fn delete_manifest(&mut self, repository: usize, which: usize) -> Result<(), TestCaseError> {
-        let id = self.repositories[repository].id;
-        let answer = self.catalog.delete_manifest(id, &self.manifest_digest(which), None, NOW).await;
+        let (id, clock) = (self.repositories[repository].id, self.model.clock);
+        let due = at(clock + GRACE);
+        let answer = self.catalog.delete_manifest(id, &self.manifest_digest(which), None, due, NOW).await;
         let stock = &mut self.model.stocks[repository];
         if stock.manifests.remove(&which) {
             let before = stock.tags.len();
             stock.tags.retain(|_, named| *named != which);
-            prop_assert_eq!(answer.unwrap().tags.len(), before - stock.tags.len());
+            let condemned: Vec<_> = needs(which).filter(|blob| !stock.needs(*blob)).collect();
+            for blob in &condemned {
+                stock.blobs.insert(*blob, clock + GRACE);
+            }
+            let answer = answer.unwrap();
+            prop_assert_eq!(answer.tags.len(), before - stock.tags.len());
+            prop_assert_eq!(answer.condemned.len(), condemned.len());
         } else {
             prop_assert!(matches!(answer, Err(Error::NotFound(_))));
         }
@@ -268,13 +385,13 @@ impl World {
 
     async fn delete_repository(&mut self, repository: usize) -> Result<(), TestCaseError> {
         let old = self.repositories[repository].clone();
-        let mut freed = self.catalog.delete_repository(old.id).await.unwrap();
-        freed.sort_unstable();
+        let mut freed = self.catalog.delete_repository(old.id, NOW).await.unwrap();
+        freed.sort_unstable_by(|left, right| left.key.cmp(&right.key));
         let stock = std::mem::take(&mut self.model.stocks[repository]);
         self.model.uploads.retain(|one| one.1 != repository);
-        let lost = stock.blobs.iter().filter(|blob| !self.model.known(**blob));
-        let mut expected: Vec<_> = lost.map(|blob| self.content(*blob)).collect();
-        expected.sort_unstable();
+        let lost = stock.blobs.keys().filter(|blob| !self.model.known(**blob));
+        let mut expected: Vec<_> = lost.map(|blob| self.object(*blob)).collect();
+        expected.sort_unstable_by(|left, right| left.key.cmp(&right.key));
         prop_assert_eq!(freed, expected);
         self.repositories[repository] = self.catalog.ensure_repository(&old.name, NOW).await.unwrap();
         Ok(())
@@ -287,12 +404,16 @@ impl World {
         }
         for (repository, stock) in self.repositories.iter().zip(&self.model.stocks) {
             let stored = self.catalog.repository(&repository.name).await.unwrap().unwrap();
-            let blobs: u64 = stock.blobs.iter().map(|blob| size(*blob)).sum();
+            let blobs: u64 = stock.blobs.keys().map(|blob| size(*blob)).sum();
             prop_assert_eq!(stored.bytes, blobs + stock.manifests.len() as u64);
             for which in 0..5 {
                 let found =
                     self.catalog.blob_in(&repository.name, &digest(&self.content(which))).await.unwrap();
-                prop_assert_eq!(found.is_some(), stock.blobs.contains(&which));
+                prop_assert_eq!(found.is_some(), stock.blobs.contains_key(&which));
+                if let Some(found) = found {
+                    let due = stock.blobs.get(&which).filter(|_| !stock.needs(which));
+                    prop_assert_eq!(found.due_at, due.map(|due| at(*due)), "when {} may go", which);
+                }
             }
             let tags = self.catalog.tags(repository.id, None, 9).await.unwrap();
             let named: Vec<_> = tags.iter().map(|one| one.digest).collect();

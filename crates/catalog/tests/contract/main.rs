@@ -3,6 +3,7 @@
 
 mod accounts;
 mod blobs;
+mod collection;
 mod concurrency;
 mod history;
 mod manifests;
@@ -46,6 +47,10 @@ contract! {
     manifests: a_manifest_needs_its_references, a_manifest_is_found_by_tag_and_digest, putting_again_changes_nothing,
         frozen_tags_do_not_move, moved_tags_are_remembered, a_deleted_manifest_takes_its_tags,
         referrers_are_filtered_and_paged, tags_are_paged, a_manifest_counts_for_the_quota;
+    collection: a_link_goes_when_its_time_has_come, a_lease_is_only_ever_prolonged,
+        what_a_manifest_needs_stays_until_the_last_one_goes, what_came_behind_its_manifest_is_needed,
+        a_blob_goes_with_its_last_link, a_forgotten_object_is_given_out_until_it_is_struck_out,
+        shares_are_told_apart_and_wrong_sums_set_right, a_hold_is_in_force_until_it_is_released_or_ends, a_blob_is_needed_or_taken_never_both;
     rest: settings_are_written_once, the_audit_is_newest_first, a_closed_catalog_says_so, a_ping_is_answered;
     concurrency: one_digest_from_many_tasks, a_quota_is_exact_under_concurrency, tags_and_usage_under_contention,
         a_blob_is_freed_or_linked_never_both;

@@ -4,7 +4,7 @@ use railhead_catalog::testing::Place;
 use railhead_catalog::{Error, Limit, NewManifest, OwnerId, RepositoryId};
 use railhead_oci::{Digest, Reference};
 
-use crate::support::{NOW, at, blob, digest, manifest, name, tag, usage, with_repository};
+use crate::support::{LEASED, NOW, at, blob, digest, manifest, name, tag, usage, with_repository};
 
 pub async fn a_manifest_needs_its_references(place: &Place) {
     let (catalog, _, repository) = with_repository(place).await;
@@ -120,7 +120,8 @@ pub async fn a_deleted_manifest_takes_its_tags(place: &Place) {
     other.tags = vec![tag("c")];
     other.children = vec![digest("manifest")];
     catalog.put_manifest(other, NOW).await.unwrap();
-    let delete = async || catalog.delete_manifest(repository.id, &digest("manifest"), None, NOW).await;
+    let delete =
+        async || catalog.delete_manifest(repository.id, &digest("manifest"), None, LEASED, NOW).await;
     let deleted = delete().await.unwrap();
     assert_eq!((deleted.tags, deleted.subject), (vec![tag("a"), tag("b")], Some(digest("subject"))));
     assert!(matches!(delete().await, Err(Error::NotFound(_))));

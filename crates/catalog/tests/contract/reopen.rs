@@ -1,10 +1,9 @@
 //! What is there after the catalog was opened again.
 
 use railhead_catalog::testing::Place;
-use railhead_catalog::{Catalog, Error, Location};
-use secrecy::ExposeSecret;
+use railhead_catalog::{Catalog, Error};
 
-use crate::support::{NOW, blob, digest, upload, with_repository};
+use crate::support::{NOW, blob, damage_with, digest, upload, with_repository};
 
 pub async fn what_was_answered_is_there(place: &Place) {
     let (catalog, _, repository) = with_repository(place).await;
@@ -25,19 +24,7 @@ pub async fn what_was_answered_is_there(place: &Place) {
 pub async fn a_newer_schema_is_refused(place: &Place) {
     place.open().await.unwrap().close().await.unwrap();
     let newer = "INSERT INTO schema_version (version) VALUES (999)";
-    match place.location() {
-        Location::Sqlite(path) => {
-            rusqlite::Connection::open(path).unwrap().execute_batch(newer).unwrap();
-        }
-        Location::Postgres(url) => tokio::task::spawn_blocking(move || {
-            postgres::Client::connect(url.expose_secret(), postgres::NoTls)
-                .unwrap()
-                .batch_execute(newer)
-                .unwrap();
-        })
-        .await
-        .unwrap(),
-    }
+    damage_with(place, newer).await;
     let refused = Catalog::open(place.location()).await;
-    assert!(matches!(refused, Err(Error::SchemaTooNew { found: 999, known: 1 })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::SchemaTooNew { found: 999, known: 2 })), "{refused:?}");
 }

@@ -3,7 +3,7 @@
 use railhead_catalog::testing::Place;
 use railhead_catalog::{Error, RepositoryFilter, Visibility};
 
-use crate::support::{NOW, blob, digest, manifest, name, tag, upload, usage, with_repository};
+use crate::support::{NOW, blob, digest, forgotten, manifest, name, tag, upload, usage, with_repository};
 
 pub async fn repositories_are_made_on_demand(place: &Place) {
     let (catalog, owner, made) = with_repository(place).await;
@@ -16,10 +16,10 @@ pub async fn repositories_are_made_on_demand(place: &Place) {
 
     catalog.set_visibility(made.id, Visibility::Public).await.unwrap();
     assert_eq!(catalog.repository(&name("team/app")).await.unwrap().unwrap().visibility, Visibility::Public);
-    catalog.delete_repository(made.id).await.unwrap();
+    catalog.delete_repository(made.id, NOW).await.unwrap();
     let gone = catalog.set_visibility(made.id, Visibility::Public).await;
     assert!(matches!(gone, Err(Error::NotFound(_))));
-    assert!(matches!(catalog.delete_repository(made.id).await, Err(Error::NotFound(_))));
+    assert!(matches!(catalog.delete_repository(made.id, NOW).await, Err(Error::NotFound(_))));
     assert_ne!(catalog.ensure_repository(&name("team/app"), NOW).await.unwrap().id, made.id);
 }
 
@@ -71,11 +71,11 @@ pub async fn a_deleted_repository_frees_what_only_it_had(place: &Place) {
     catalog.reserve(started.id, 100, railhead_catalog::Limit::None).await.unwrap();
     assert_eq!(usage(&catalog, &owner).await, (15 + 8, 100));
 
-    assert_eq!(catalog.delete_repository(first.id).await.unwrap(), ["k-own"]);
+    assert_eq!(catalog.delete_repository(first.id, NOW).await.unwrap(), [forgotten("k-own", 10)]);
     assert_eq!(usage(&catalog, &owner).await, (5, 0));
     assert!(catalog.blob(&digest("own")).await.unwrap().is_none());
     assert!(catalog.blob(&digest("shared")).await.unwrap().is_some());
     assert!(catalog.upload(started.id).await.unwrap().is_none());
-    assert_eq!(catalog.delete_repository(second.id).await.unwrap(), ["k-shared"]);
+    assert_eq!(catalog.delete_repository(second.id, NOW).await.unwrap(), [forgotten("k-shared", 5)]);
     assert_eq!(usage(&catalog, &owner).await, (0, 0));
 }

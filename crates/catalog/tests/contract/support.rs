@@ -2,11 +2,16 @@
 
 use railhead_catalog::testing::Place;
 use railhead_catalog::{
-    Catalog, Limit, NewBlob, NewManifest, NewUpload, Owner, Repository, Timestamp, UploadId,
+    Catalog, ForgottenObject, Limit, Location, NewBlob, NewManifest, NewUpload, Owner, Repository, Timestamp,
+    UploadId,
 };
 use railhead_oci::{Algorithm, Digest, RepositoryName, Tag};
+use secrecy::ExposeSecret;
 
 pub const NOW: Timestamp = Timestamp(1_750_000_000_000);
+
+/// The end of the leases that the cases give, where they do not say another.
+pub const LEASED: Timestamp = Timestamp(NOW.0 + 3_600_000);
 
 pub fn at(seconds: i64) -> Timestamp {
     NOW.plus_millis(seconds * 1000)
@@ -39,8 +44,14 @@ pub fn blob(repository: &Repository, content: &str, size: u64, key: &str) -> New
         size,
         key: key.to_owned(),
         upload: None,
+        leased_until: LEASED,
         quota: Limit::None,
     }
+}
+
+/// An object that a catalog has just forgotten.
+pub fn forgotten(key: &str, size: u64) -> ForgottenObject {
+    ForgottenObject { key: key.to_owned(), size }
 }
 
 pub fn manifest(repository: &Repository, content: &str) -> NewManifest {
@@ -79,4 +90,18 @@ pub async fn usage(catalog: &Catalog, owner: &Owner) -> (u64, u64) {
     let counted = catalog.recount(owner.id).await.unwrap();
     assert_eq!((stored.used_bytes, stored.reserved_bytes), (counted.used_bytes, counted.reserved_bytes));
     (stored.used_bytes, stored.reserved_bytes)
+}
+
+/// Changes the database behind the catalog's back.
+pub async fn damage_with(place: &Place, script: &'static str) {
+    match place.location() {
+        Location::Sqlite(path) => rusqlite::Connection::open(path).unwrap().execute_batch(script).unwrap(),
+        Location::Postgres(url) => {
+            let damage = move || {
+                let mut client = postgres::Client::connect(url.expose_secret(), postgres::NoTls).unwrap();
+                client.batch_execute(script).unwrap();
+            };
+            tokio::task::spawn_blocking(damage).await.unwrap();
+        }
+    }
 }

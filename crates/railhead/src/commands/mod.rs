@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod explain;
+pub mod gc;
 pub mod handoff;
 mod operator;
 pub mod org;
@@ -15,6 +16,7 @@ pub mod repo;
 pub mod serve;
 pub mod tag;
 pub mod token;
+pub mod usage;
 pub mod user;
 mod welcome;
 

@@ -135,6 +135,11 @@ const ROUTES: &[Line] = &[
     ("GET", "/repositories/{name}/-/tags", "`after`, `limit`", "", "`Tags`", READER),
     ("DELETE", "/repositories/{name}/-/tags/{tag}", "", "", "`Deleted`", "who may delete there"),
     ("GET", "/audit", "`before`, `limit`", "", "`AuditEvents`", ADMIN),
+    ("GET", "/collection", "", "", "`CollectionState`", ADMIN),
+    ("POST", "/collection", "", "", "`CollectionRun`", ADMIN),
+    ("GET", "/usage", "`after`, `limit`", "", "`Usage`", ADMIN),
+    ("GET", "/usage/{owner}", "`after`, `limit`", "", "`UsageOfOwner`", "administrators, the owner, members"),
+    ("POST", "/usage/{owner}/recount", "", "`RecountStart`", "`Recount`", ADMIN),
 ];
 
 /// `docs/reference/admin-api.md`

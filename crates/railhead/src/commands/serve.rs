@@ -285,6 +285,7 @@ fn server_settings(config: &Config) -> Result<railhead_server::Settings> {
         hosts: railhead_server::Hosts { names: config.hosts.clone(), trusted_proxies },
         shutdown: config.shutdown,
         upload_life: config.upload_lifetime,
+        collect_every: config.collect_every,
         sweep: false,
     })
 }

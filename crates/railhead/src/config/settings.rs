@@ -50,6 +50,12 @@ pub struct Config {
     pub token_lifetime: Duration,
     /// When an upload that nobody continued is dropped.
     pub upload_lifetime: Duration,
+    /// How often collection runs; never by itself without it.
+    pub collect_every: Option<Duration>,
+    /// How long a blob stays after somebody was told of it.
+    pub lease: Duration,
+    /// How long a blob stays after its last manifest was deleted.
+    pub grace: Duration,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -121,6 +127,11 @@ impl Config {
             upload_lifetime: Duration::from_secs(
                 reader.need::<u64>("uploads.expire_hours")?.saturating_mul(3600),
             ),
+            collect_every: Some(reader.need("collection.interval_seconds")?)
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            lease: Duration::from_secs(reader.need("collection.lease_seconds")?),
+            grace: Duration::from_secs(reader.need("collection.grace_seconds")?),
             log_format: match reader.need::<String>("log.format")?.as_str() {
                 "json" => LogFormat::Json,
                 _ => LogFormat::Text,

@@ -7,6 +7,12 @@ use super::{Answer, Api, Call, Result, fault::Fault, ok};
 
 impl Api {
     pub(super) async fn limits(&self, call: &Call<'_>, name: &str) -> Result<Answer> {
+        let owner = self.owner_seen(call, name).await?;
+        ok(&self.limits_of(owner))
+    }
+
+    /// The owner, for who may see how much it stores.
+    pub(super) async fn owner_seen(&self, call: &Call<'_>, name: &str) -> Result<Owner> {
         let itself = call.who.account().is_some_and(|account| account.name.eq_ignore_ascii_case(name));
         let owner = self.registry.catalog().owner(name).await?;
         match &owner {
@@ -17,7 +23,7 @@ impl Api {
             }
             _ => self.access.require_admin(&call.who).await?,
         }
-        ok(&self.limits_of(owner.ok_or_else(|| missing(name))?))
+        owner.ok_or_else(|| missing(name))
     }
 
     pub(super) async fn set_limits(&self, call: &Call<'_>, name: &str) -> Result<Answer> {
@@ -53,7 +59,7 @@ fn limit(bytes: i64) -> Result<Limit> {
     }
 }
 
-fn bytes(limit: Limit) -> i64 {
+pub(super) fn bytes(limit: Limit) -> i64 {
     match limit {
         Limit::None => -1,
         Limit::Bytes(bytes) => i64::try_from(bytes).unwrap_or(i64::MAX),

@@ -5,12 +5,14 @@
 //! [`Access`]; what changes repositories and tags goes through [`Registry`], which forgets what it remembered of them.
 
 mod audit;
+mod collection;
 mod fault;
 mod limits;
 mod organisations;
 mod repositories;
 mod tags;
 mod tokens;
+mod usage;
 mod users;
 
 use std::net::IpAddr;
@@ -22,6 +24,7 @@ use railhead_access::{Access, Act, Actor, Identity, Outcome};
 use railhead_api::{NoRoute, Route, Status};
 use railhead_catalog::Timestamp;
 use railhead_registry::Registry;
+use railhead_upkeep::Collector;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,6 +39,7 @@ const PAGE: u32 = 1000;
 pub struct Api {
     access: Access,
     registry: Registry,
+    collector: Arc<Collector>,
 }
 
 /// A request.
@@ -69,7 +73,13 @@ type Result<T, E = Fault> = std::result::Result<T, E>;
 impl Api {
     /// The admin API of this registry.
     pub fn new(access: Access, registry: Registry) -> Self {
-        Self { access, registry }
+        let collector = Arc::new(Collector::new(registry.clone()));
+        Self { access, registry, collector }
+    }
+
+    /// What runs its collections.
+    pub(crate) fn collector(&self) -> &Arc<Collector> {
+        &self.collector
     }
 
     /// Answers a request.
@@ -110,6 +120,11 @@ impl Api {
             Route::Tags { name } => self.tags(call, &name).await,
             Route::TagDelete { name, tag } => self.delete_tag(call, &name, &tag).await,
             Route::Audit => self.audit(call).await,
+            Route::Collection => self.collection(call).await,
+            Route::CollectionRun => self.collect(call).await,
+            Route::Usage => self.usage(call).await,
+            Route::UsageOfOwner { owner } => self.usage_of_owner(call, &owner).await,
+            Route::Recount { owner } => self.recount(call, &owner).await,
         }
     }
 

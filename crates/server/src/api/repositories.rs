@@ -46,7 +46,7 @@ impl Api {
 
     pub(super) async fn delete_repository(&self, call: &Call<'_>, name: &str) -> Result<Answer> {
         let row = self.row(call, Action::Admin, name).await?;
-        let deleted = self.registry.delete_repository(&row.name).await;
+        let deleted = self.registry.delete_repository(&row.name, self.access.now()).await;
         // Also after an error: part of it may be done, and who may pull rests on what there is.
         self.access.changed();
         let objects = deleted?;

@@ -21,7 +21,7 @@ pub(crate) async fn pull(
     let core = exchange.core().clone();
     let digest_text = bytes::Bytes::from(digest.to_string());
     exchange.story.digest = Some(digest_text.clone());
-    let blob = core.registry.blob(name, digest).await?;
+    let blob = core.registry.blob(name, digest, exchange.now).await?;
     let wanted = if head { None } else { range_of(exchange, blob.size)? };
     let (status, range) =
         wanted.map_or((StatusCode::OK, 0..blob.size), |range| (StatusCode::PARTIAL_CONTENT, range));
@@ -62,7 +62,7 @@ pub(crate) async fn delete(
     digest: &Digest,
 ) -> Result<Answer, Failure> {
     let core = exchange.core().clone();
-    core.registry.delete_blob(name, digest).await?;
+    core.registry.delete_blob(name, digest, exchange.now).await?;
     exchange.audit("blob.delete", &format!("{name}@{digest}"));
     Ok(Answer::new(StatusCode::ACCEPTED))
 }
