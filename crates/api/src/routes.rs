@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 /// What every path starts with.
 pub const PREFIX: &str = "/api/v1";
 
+/// In the place of a token's id: the token that is shown.
+const CURRENT: &str = "current";
+
 /// One thing to ask for. Names are as they stand in the path, decoded, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it; the types of bodies and answers refer back to these")]
@@ -27,6 +30,7 @@ pub enum Route<'a> {
     LimitsSet { owner: Cow<'a, str> },
     Tokens,
     TokenCreate,
+    TokenCurrent,
     TokenRevoke { id: Cow<'a, str> },
     Repositories,
     Repository { name: Cow<'a, str> },
@@ -87,6 +91,7 @@ impl<'a> Route<'a> {
             ("PUT", 3, ["owners", "limits"]) => Self::LimitsSet { owner: name()? },
             ("GET", 1, ["tokens"]) => Self::Tokens,
             ("POST", 1, ["tokens"]) => Self::TokenCreate,
+            ("GET", 2, ["tokens"]) if segments[1] == CURRENT => Self::TokenCurrent,
             ("DELETE", 2, ["tokens"]) => Self::TokenRevoke { id: name()? },
             ("GET", 1, ["repositories"]) => Self::Repositories,
             ("GET", 1, ["audit"]) => Self::Audit,
@@ -121,6 +126,7 @@ impl<'a> Route<'a> {
             | Self::Members { .. }
             | Self::Limits { .. }
             | Self::Tokens
+            | Self::TokenCurrent
             | Self::Repositories
             | Self::Repository { .. }
             | Self::Tags { .. }
@@ -161,6 +167,7 @@ impl<'a> Route<'a> {
                 format!("/owners/{}/limits", segment(owner))
             }
             Self::Tokens | Self::TokenCreate => "/tokens".to_owned(),
+            Self::TokenCurrent => format!("/tokens/{CURRENT}"),
             Self::TokenRevoke { id } => format!("/tokens/{}", segment(id)),
             Self::Repositories => "/repositories".to_owned(),
             Self::Repository { name } | Self::RepositoryDelete { name } => {
@@ -242,6 +249,7 @@ mod tests {
             Route::LimitsSet { owner: name.clone() },
             Route::Tokens,
             Route::TokenCreate,
+            Route::TokenCurrent,
             Route::TokenRevoke { id: name.clone() },
             Route::Repositories,
             Route::Repository { name: repository.clone() },
@@ -270,6 +278,7 @@ mod tests {
         assert_eq!(Route::parse("PUT", "/users//password"), Err(NoRoute::Path));
         assert_eq!(Route::parse("GET", "/repositories/a/-/tags/"), Ok(Route::Tags { name: "a".into() }));
         assert_eq!(Route::parse("GET", "/users/a%2/password"), Err(NoRoute::Path));
+        assert_eq!(Route::parse("GET", "/tokens/7"), Err(NoRoute::Method("DELETE".into())));
         assert_eq!(Route::parse("DELETE", "/users"), Err(NoRoute::Method("GET, POST".into())));
     }
 }

@@ -103,6 +103,13 @@ impl Access {
         tokens.into_iter().map(TokenInfo::try_from).collect()
     }
 
+    /// The token that `by` shows: any token may know what it is, so that whoever keeps one knows when it ends.
+    pub async fn current_token(&self, by: &Actor) -> Result<TokenInfo> {
+        let missing = || railhead_catalog::Error::NotFound("the token of this login".to_owned());
+        let id = by.who.token_id().ok_or_else(missing)?;
+        self.0.catalog.token(id).await?.ok_or_else(missing)?.try_into()
+    }
+
     /// Ends a token, and the bearer tokens asked with it. Users end their own, administrators everybody's; and any
     /// token may end itself, so that whoever finds a leaked one can.
     pub async fn revoke_token(&self, by: &Actor, id: TokenId) -> Result<()> {

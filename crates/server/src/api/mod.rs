@@ -112,6 +112,7 @@ impl Api {
             Route::LimitsSet { owner } => self.set_limits(call, &owner).await,
             Route::Tokens => self.tokens(call).await,
             Route::TokenCreate => self.create_token(call).await,
+            Route::TokenCurrent => self.current_token(call).await,
             Route::TokenRevoke { id } => self.revoke_token(call, &id).await,
             Route::Repositories => self.repositories(call).await,
             Route::Repository { name } => self.repository(call, &name).await,

@@ -44,6 +44,12 @@ impl Api {
         super::json(StatusCode::CREATED, &created)
     }
 
+    pub(super) async fn current_token(&self, call: &Call<'_>) -> Result<Answer> {
+        let info = self.access.current_token(&call.actor()).await?;
+        let user = self.name_of(info.user, &mut HashMap::new()).await?;
+        ok(&token(info, user)?)
+    }
+
     pub(super) async fn revoke_token(&self, call: &Call<'_>, id: &str) -> Result<Answer> {
         let row: i64 = id.parse().map_err(|_| Fault::not_found(format!("there is no token {id}")))?;
         self.access.revoke_token(&call.actor(), TokenId(row)).await?;
