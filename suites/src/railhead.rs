@@ -147,7 +147,7 @@ fn printed_address(log: &str) -> Option<SocketAddr> {
 }
 
 /// The binary under test: `RAILHEAD_BIN`, or the one built last, release or debug.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("RAILHEAD_BIN") {
         return PathBuf::from(path);
     }

@@ -1,17 +1,21 @@
 //! What the operator's commands do to a site: prove it, write its pages, keep its evidence.
 //!
-//! [`Site`] is what the operator knows. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`handoff`] writes what was proven for
-//! another team. What an act came to is [`Evidence`], kept in
-//! an [`Archive`].
+//! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it.
+//! [`handoff`] writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to
+//! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows.
 
 mod evidence;
 pub mod handoff;
 pub mod image;
 pub mod programs;
 pub mod prove;
+pub mod pull_secret;
+pub mod report;
 mod secrets;
 mod site;
 
 pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};
 pub use secrets::Secrets;
-pub use site::{Cluster, DEFAULT_EVIDENCE, Forge, Site, SiteError, TABLES, Visibility, nearest};
+pub use site::{
+    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Site, SiteError, TABLES, Visibility, nearest, reference,
+};

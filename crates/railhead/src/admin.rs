@@ -11,12 +11,11 @@ use railhead_access::Identity;
 use railhead_api::{ErrorBody, Route, segment};
 use railhead_client::{Http, Origin, Trust};
 use railhead_server::api::{Api, Call};
-use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::commands::Context;
-use crate::config::read_secret;
+use crate::commands::operator::token;
 use crate::failure::{Exit, Failure, Result};
 use crate::site::{DataDirectory, LockError, Site};
 
@@ -164,15 +163,10 @@ fn remote(context: &Context, url: &str) -> Result<Admin> {
     let path = |flag: &Option<std::path::PathBuf>, variable: &str| {
         flag.clone().or_else(|| layers.variable(variable).map(Into::into))
     };
-    let token: SecretString =
-        match (path(&context.common.token_file, "RAILHEAD_TOKEN_FILE"), layers.variable("RAILHEAD_TOKEN")) {
-            (Some(file), _) => read_secret(&file)?,
-            (None, Some(token)) => token.into(),
-            (None, None) => {
-                return Err(Failure::new(Exit::Usage, format!("a token is needed for {origin}"))
-                    .hint("put it into RAILHEAD_TOKEN, or name a file with --token-file"));
-            }
-        };
+    let Some(token) = token(context)? else {
+        return Err(Failure::new(Exit::Usage, format!("a token is needed for {origin}"))
+            .hint("put it into RAILHEAD_TOKEN, or name a file with --token-file"));
+    };
     if !origin.is_private() {
         context
             .printer

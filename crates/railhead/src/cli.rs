@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, completions, config, doctor, explain, gc, handoff, org, owner, prove, reference, repo, serve, tag,
-    token, usage, user,
+    audit, completions, config, doctor, explain, gc, handoff, init, org, owner, prove, pull_secret,
+    reference, repo, report, serve, tag, token, usage, user,
 };
 use crate::printer::Output;
 
@@ -42,7 +42,7 @@ pub struct Common {
     /// Administer the registry at this URL, with the token in RAILHEAD_TOKEN [variable: RAILHEAD_SERVER]
     #[arg(long, global = true, value_name = "URL", conflicts_with = "data")]
     pub server: Option<String>,
-    /// Read the token for --server from this file [variable: RAILHEAD_TOKEN_FILE]
+    /// Read the token from this file; - is standard input [variable: RAILHEAD_TOKEN_FILE]
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Trust the certificates in this file too, for --server [variable: RAILHEAD_CA]
@@ -80,6 +80,8 @@ pub enum Command {
     Usage(usage::Usage),
     /// Remove what no image needs any more, or show what would be removed
     Gc(gc::Gc),
+    /// Write a first site file, which the other commands read
+    Init(init::Init),
     /// Find out why a registry does not work, and who has to mend what
     Doctor(doctor::Doctor),
     /// Tell what a finding of the doctor means
@@ -88,6 +90,11 @@ pub enum Command {
     Prove(prove::Prove),
     /// Write the page that another team needs, from the last proof, or check that it is still true
     Handoff(handoff::Handoff),
+    /// Make, change and try the login that a cluster pulls with
+    #[command(subcommand)]
+    PullSecret(pull_secret::PullSecret),
+    /// Gather the evidence of a site as one document, task by task, with what is missing
+    Report(report::Report),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::Config),

@@ -176,6 +176,37 @@ impl From<railhead_operate::handoff::HandoffError> for Failure {
     }
 }
 
+impl From<railhead_operate::pull_secret::ManifestError> for Failure {
+    fn from(error: railhead_operate::pull_secret::ManifestError) -> Self {
+        use railhead_operate::pull_secret::ManifestError;
+        let exit = match &error {
+            ManifestError::None | ManifestError::NoName { .. } | ManifestError::NoEntry { .. } => {
+                Exit::NotFound
+            }
+            _ => Exit::Usage,
+        };
+        let failure = Self::of(exit, &error);
+        match &error {
+            ManifestError::NoEntry { .. } => {
+                failure.hint("the server is written as in the image's name, with its port")
+            }
+            ManifestError::Several(_) | ManifestError::NoName { .. } => failure.hint("name one with --name"),
+            ManifestError::Users { .. } => failure.hint("name the one whose token it is with --user"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<railhead_operate::pull_secret::SopsError> for Failure {
+    fn from(error: railhead_operate::pull_secret::SopsError) -> Self {
+        let failure = Self::of(Exit::Failed, &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;

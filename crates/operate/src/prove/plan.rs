@@ -30,6 +30,12 @@ pub struct TargetError {
     why: String,
 }
 
+impl TargetError {
+    pub(crate) fn no_tag(text: &str) -> Self {
+        Self { text: text.to_owned(), why: "there is no tag".to_owned() }
+    }
+}
+
 impl FromStr for Target {
     type Err = TargetError;
 

@@ -67,6 +67,16 @@ pub enum SiteError {
 }
 
 impl SiteError {
+    /// What is wrong, without the place; for a value that does not stand in a file yet.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Value { wanted, .. } => format!("it must be {wanted}"),
+            Self::Url { source, .. } => source.to_string(),
+            Self::Secret { .. } => "it is a secret, and secrets do not belong in this file".to_owned(),
+            Self::Read { .. } | Self::Toml { .. } | Self::Unknown { .. } => self.to_string(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

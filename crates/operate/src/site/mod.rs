@@ -4,6 +4,8 @@
 //! that nothing reads is an error that names the key meant. A secret in the file is refused, whatever its key is called.
 
 mod error;
+mod first;
+mod keys;
 mod read;
 mod suggest;
 
@@ -15,6 +17,8 @@ use railhead_doctor::Owners;
 use serde::{Deserialize, Serialize};
 
 pub use error::SiteError;
+pub use first::Answers;
+pub use keys::reference;
 pub use suggest::nearest;
 
 /// The operator's tables in the site file.
@@ -87,6 +91,8 @@ pub struct Cluster {
     pub namespace: Option<String>,
     /// What a pull secret is called.
     pub pull_secret: Option<String>,
+    /// The file that keeps the pull secret.
+    pub pull_secret_file: Option<PathBuf>,
     /// Whether secrets are kept encrypted by `sops`.
     pub sops: bool,
     /// The rules of `sops`, when it would not find them by itself.

@@ -4,18 +4,14 @@ use std::path::Path;
 
 use railhead_client::hops::Route;
 use railhead_client::{Origin, OriginError};
-use railhead_doctor::{Layer, Owners};
+use railhead_doctor::Owners;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::SiteError;
+use super::keys;
 use super::suggest::nearest;
 use super::{Cluster, DEFAULT_EVIDENCE, Forge, Site, Visibility};
-
-const SITE: &[&str] =
-    &["name", "host", "forge", "visibility", "owner", "naming", "evidence", "provenance", "limits"];
-const ROUTE: &[&str] = &["url", "connect", "ca"];
-const CLUSTER: &[&str] = &["context", "namespace", "pull_secret", "sops", "sops_config"];
 
 /// Reads the site out of `text`, which was found at `path`.
 pub(super) fn read(path: &Path, text: &str) -> Result<Site, SiteError> {
@@ -115,7 +111,7 @@ impl<'a> At<'a> {
     }
 
     fn site(&self, site: &mut Site, value: &'a Spanned<DeValue<'a>>) -> Result<(), SiteError> {
-        for entry in self.entries(value, Some(SITE))? {
+        for entry in self.entries(value, Some(&keys::names("site")))? {
             match entry.key {
                 "name" => site.name = Some(entry.line()?),
                 "host" => site.host = Some(entry.host()?),
@@ -154,7 +150,7 @@ impl<'a> At<'a> {
 
     fn route(&self, name: &str, offset: usize, value: &'a Spanned<DeValue<'a>>) -> Result<Route, SiteError> {
         let (mut url, mut connect, mut ca) = (None, None, None);
-        for entry in self.entries(value, Some(ROUTE))? {
+        for entry in self.entries(value, Some(&keys::names(keys::ROUTE)))? {
             match entry.key {
                 "url" => url = Some(entry.url()?),
                 "connect" => connect = Some(entry.address()?),
@@ -172,10 +168,9 @@ impl<'a> At<'a> {
     }
 
     fn owners(&self, value: &'a Spanned<DeValue<'a>>) -> Result<Owners, SiteError> {
-        let words = Layer::ALL.map(Layer::word);
         let mut owners = Owners::default();
-        for entry in self.entries(value, Some(&words))? {
-            if let Some(layer) = Layer::ALL.into_iter().find(|layer| layer.word() == entry.key) {
+        for entry in self.entries(value, Some(&keys::names("owners")))? {
+            if let Some(layer) = keys::layer(entry.key) {
                 owners = owners.with(layer, entry.line()?);
             }
         }
@@ -184,11 +179,12 @@ impl<'a> At<'a> {
 
     fn cluster(&self, value: &'a Spanned<DeValue<'a>>) -> Result<Cluster, SiteError> {
         let mut cluster = Cluster::default();
-        for entry in self.entries(value, Some(CLUSTER))? {
+        for entry in self.entries(value, Some(&keys::names("cluster")))? {
             match entry.key {
                 "context" => cluster.context = Some(entry.line()?),
                 "namespace" => cluster.namespace = Some(entry.line()?),
                 "pull_secret" => cluster.pull_secret = Some(entry.line()?),
+                "pull_secret_file" => cluster.pull_secret_file = Some(beside(self.path, &entry.line()?)),
                 "sops" => cluster.sops = entry.flag()?,
                 _ => cluster.sops_config = Some(beside(self.path, &entry.line()?)),
             }
@@ -215,10 +211,10 @@ impl Entry<'_> {
             }
             _ => false,
         };
-        match is_secret {
-            true => Err(SiteError::Secret { place: self.place.clone(), key: self.full.clone() }),
-            false => Ok(()),
+        if is_secret {
+            return Err(SiteError::Secret { place: self.place.clone(), key: self.full.clone() });
         }
+        Ok(())
     }
 
     fn wanted(&self, wanted: impl Into<String>) -> SiteError {
@@ -272,10 +268,10 @@ impl Entry<'_> {
             key: self.full.clone(),
             source,
         })?;
-        match origin.base().is_empty() {
-            true => Ok(origin),
-            false => Err(self.wanted("a URL without a path, for /v2/ is at the root of a registry's host")),
+        if origin.base().is_empty() {
+            return Ok(origin);
         }
+        Err(self.wanted("a URL without a path, for /v2/ is at the root of a registry's host"))
     }
 
     fn address(&self) -> Result<String, SiteError> {

@@ -20,7 +20,8 @@ use railhead_oci::RepositoryName;
 use railhead_operate::Site;
 use secrecy::SecretString;
 
-use self::asked::{Host, duration, owner, resolution};
+pub use self::asked::owner;
+use self::asked::{Host, duration, resolution};
 use super::Context;
 use crate::config::read_secret;
 use crate::failure::{Exit, Failure, Result};

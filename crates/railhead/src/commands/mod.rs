@@ -7,12 +7,15 @@ pub mod doctor;
 pub mod explain;
 pub mod gc;
 pub mod handoff;
-mod operator;
+pub mod init;
+pub mod operator;
 pub mod org;
 pub mod owner;
 pub mod prove;
+pub mod pull_secret;
 pub mod reference;
 pub mod repo;
+pub mod report;
 pub mod serve;
 pub mod tag;
 pub mod token;
@@ -91,19 +94,25 @@ pub fn confirm(printer: Printer, yes: bool, what: &str) -> Result<()> {
 
 /// Reads a password: one line of standard input, which a terminal does not show.
 pub fn read_password(printer: Printer, ask: bool) -> Result<SecretString> {
+    read_hidden(printer, "password", ask)
+}
+
+/// Reads a secret, which `what` names: one line of standard input, which a terminal does not show.
+fn read_hidden(printer: Printer, what: &str, ask: bool) -> Result<SecretString> {
     let failed =
-        |error: std::io::Error| Failure::new(Exit::Failed, "cannot read the password").because(&error);
+        |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot read the {what}")).because(&error);
     let hidden = std::io::stdin().is_terminal().then(Hidden::hide).transpose().map_err(failed)?;
     let line = if ask && hidden.is_some() {
-        printer.question("Password:")?.unwrap_or_default()
+        let (first, rest) = what.split_at(1);
+        printer.question(&format!("{}{rest}:", first.to_uppercase()))?.unwrap_or_default()
     } else {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map_err(failed)?;
         line
     };
     match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::new(Exit::Usage, "the password on standard input is empty")),
-        password => Ok(password.into()),
+        "" => Err(Failure::new(Exit::Usage, format!("the {what} on standard input is empty"))),
+        secret => Ok(secret.into()),
     }
 }
 

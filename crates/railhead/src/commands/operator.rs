@@ -33,6 +33,9 @@ pub fn path(context: &Context, flag: Option<&PathBuf>, variable: &str) -> Option
 pub fn token(context: &Context) -> Result<Option<SecretString>> {
     let file = path(context, context.common.token_file.as_ref(), "RAILHEAD_TOKEN_FILE");
     match (file, context.layers.variable("RAILHEAD_TOKEN")) {
+        (Some(file), _) if file.as_os_str() == "-" => {
+            super::read_hidden(context.printer, "token", true).map(Some)
+        }
         (Some(file), _) => Ok(Some(read_secret(&file)?)),
         (None, token) => Ok(token.map(Into::into)),
     }

@@ -30,6 +30,7 @@ impl Reference {
             ("configuration.md", configuration::markdown()),
             ("admin-api.md", admin_api()),
             ("findings.md", super::explain::page()),
+            ("site-file.md", railhead_operate::reference()),
         ];
         for (name, page) in pages {
             if let Some(directory) = &self.write {
@@ -120,6 +121,7 @@ const ROUTES: &[Line] = &[
     ("PUT", "/owners/{owner}/limits", "", "`LimitsChange`", "`Limits`", ADMIN),
     ("GET", "/tokens", "`user`", "", "`Tokens`", "administrators, the user"),
     ("POST", "/tokens", "", "`TokenCreate`", "`TokenCreated`", "administrators, the user"),
+    ("GET", "/tokens/current", "", "", "`Token`", "everybody with a token, about that token"),
     ("DELETE", "/tokens/{id}", "", "", "`Deleted`", "administrators, the user"),
     (
         "GET",

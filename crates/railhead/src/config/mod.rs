@@ -12,7 +12,7 @@ pub mod size;
 mod values;
 
 pub use settings::{Config, Database, LogFormat, read_secret};
-pub use values::{Layers, Values};
+pub use values::{DEFAULT_FILE, Layers, Values};
 
 /// Why the configuration cannot be used. `hint` is what to do about it.
 #[derive(Debug, thiserror::Error)]

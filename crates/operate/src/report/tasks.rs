@@ -1,0 +1,377 @@
+//! The tasks, and what shows each. A new kind of evidence is one more [`Need`] in a row of the table.
+
+use std::collections::BTreeSet;
+
+use railhead_doctor::Layer;
+use serde_json::Value;
+
+use super::history::{Document, History};
+use super::{Missing, Source, State, Task};
+use crate::site::Site;
+
+/// One thing that shows a part of a task.
+pub enum Need {
+    /// The diagnosis: what was found first, and what is left.
+    Diagnosis,
+    /// No finding of these layers is left.
+    Clear(&'static [Layer]),
+    /// Login, push and pull worked.
+    Proof,
+    /// A node of the cluster pulled.
+    ClusterPull,
+    /// The page for the consuming team was written, and was true since.
+    Handoff,
+    /// A private image has a pull secret that works.
+    PullSecret,
+    /// The newest document of a kind is good. Kinds are named by their words, so that one may be here before there is a
+    /// command that writes it.
+    Newest {
+        /// The kind.
+        kind: &'static str,
+        /// What it shows.
+        what: &'static str,
+        /// What would write it; none where nothing does yet.
+        command: Option<&'static str>,
+    },
+}
+
+/// A row of the table.
+pub struct Row {
+    id: &'static str,
+    title: &'static str,
+    needs: &'static [Need],
+}
+
+/// Every task, in order.
+pub const TASKS: &[Row] = &[
+    Row { id: "T01", title: "Inventory and diagnosis", needs: &[Need::Diagnosis] },
+    Row {
+        id: "T02",
+        title: "The registry is configured",
+        needs: &[Need::Clear(&[Layer::Application, Layer::Identity, Layer::Storage, Layer::Database])],
+    },
+    Row {
+        id: "T03",
+        title: "/v2/ reaches the registry",
+        needs: &[Need::Clear(&[Layer::Routing, Layer::Tls, Layer::Network, Layer::Client])],
+    },
+    Row { id: "T04", title: "Login, push and pull are proven", needs: &[Need::Proof, Need::ClusterPull] },
+    Row { id: "T05", title: "Handed over", needs: &[Need::Handoff, Need::PullSecret] },
+    Row {
+        id: "T06",
+        title: "Backup and retention",
+        needs: &[
+            Need::Newest { kind: "backup", what: "a backup of the images", command: None },
+            Need::Newest { kind: "drill", what: "a restore that was tried", command: None },
+            Need::Newest { kind: "retention", what: "a decision what is kept for how long", command: None },
+        ],
+    },
+];
+
+/// What came of one need.
+struct Found {
+    facts: Vec<String>,
+    missing: Vec<Missing>,
+    evidence: Vec<Source>,
+    /// The newest try failed.
+    failed: bool,
+}
+
+impl Found {
+    fn new() -> Self {
+        Self { facts: Vec::new(), missing: Vec::new(), evidence: Vec::new(), failed: false }
+    }
+
+    fn lacks(what: impl Into<String>, command: Option<String>) -> Self {
+        let mut found = Self::new();
+        found.miss(what, command);
+        found
+    }
+
+    fn miss(&mut self, what: impl Into<String>, command: Option<String>) {
+        self.missing.push(Missing { what: what.into(), command });
+    }
+
+    fn fact(&mut self, fact: impl Into<String>) {
+        self.facts.push(fact.into());
+    }
+}
+
+impl Row {
+    /// How far the task is.
+    pub fn judge(&self, history: &History, site: &Site) -> Task {
+        let found: Vec<Found> = self.needs.iter().map(|need| need.look(history, site)).collect();
+        let state = match (found.iter().any(|one| one.failed), found.iter().all(|one| one.missing.is_empty()))
+        {
+            (true, _) => State::Failed,
+            (false, true) => State::Done,
+            (false, false) if found.iter().all(|one| one.evidence.is_empty()) => State::Missing,
+            (false, false) => State::Partly,
+        };
+        let mut task = Task {
+            id: self.id,
+            title: self.title,
+            state,
+            facts: Vec::new(),
+            missing: Vec::new(),
+            evidence: Vec::new(),
+        };
+        for one in found {
+            task.facts.extend(one.facts);
+            task.missing.extend(one.missing);
+            task.evidence.extend(one.evidence);
+        }
+        task.evidence.sort();
+        task.evidence.dedup();
+        task
+    }
+}
+
+impl Need {
+    fn look(&self, history: &History, site: &Site) -> Found {
+        match self {
+            Self::Diagnosis => diagnosis(history),
+            Self::Clear(layers) => clear(history, layers),
+            Self::Proof => proof(history, site),
+            Self::ClusterPull => cluster_pull(history, site),
+            Self::Handoff => handoff(history),
+            Self::PullSecret => pull_secret(history, site),
+            Self::Newest { kind, what, command } => newest(history, kind, what, *command),
+        }
+    }
+}
+
+fn doctor(history: &History) -> String {
+    format!("railhead doctor {}", history.host)
+}
+
+fn prove(history: &History, site: &Site) -> String {
+    let owner = site.owner.as_deref().unwrap_or("OWNER");
+    format!("railhead prove {}/{owner}/IMAGE --user NAME --keep", history.host)
+}
+
+fn diagnosis(history: &History) -> Found {
+    let all = history.all("doctor");
+    let (Some(newest), Some(oldest)) = (all.first(), all.last()) else {
+        return Found::lacks(
+            "a diagnosis: what is wrong on which way, and who has to act",
+            Some(doctor(history)),
+        );
+    };
+    let mut found = Found::new();
+    for document in if all.len() > 1 { vec![oldest, newest] } else { vec![newest] } {
+        found.fact(format!("{}: {}", document.day(), document.text("/verdict/text")));
+        found.facts.extend(
+            errors(document).map(|finding| format!("{}: {}", document.day(), finding_words(finding))),
+        );
+        found.evidence.push(document.source());
+    }
+    found.facts.extend(newest.list("/walks").iter().filter_map(route_words));
+    found
+}
+
+/// A route of a walk and what its `/v2/` answered.
+fn route_words(walk: &Value) -> Option<String> {
+    let text = |pointer: &str| walk.pointer(pointer).and_then(Value::as_str);
+    let (name, url) = (text("/route/name")?, text("/route/url")?);
+    let connect = text("/route/connect").map_or_else(String::new, |connect| format!(" by {connect}"));
+    let status = walk.pointer("/registry/seen/status").and_then(Value::as_u64);
+    let answer = status.map_or_else(|| "does not answer".to_owned(), |status| format!("answers {status}"));
+    Some(format!("Route {name} ({url}{connect}): /v2/ {answer}"))
+}
+
+fn errors(document: &Document) -> impl Iterator<Item = &Value> {
+    document.list("/findings").iter().filter(|finding| finding["severity"] == "error")
+}
+
+fn finding_words(finding: &Value) -> String {
+    let text = |name: &str| finding[name].as_str().unwrap_or_default();
+    let owner = finding["owner"].as_str().map_or_else(String::new, |owner| format!(", {owner}"));
+    format!("{}: {} ({}{owner})", text("code"), text("title"), text("layer"))
+}
+
+fn clear(history: &History, layers: &[Layer]) -> Found {
+    let all = history.all("doctor");
+    let Some(newest) = all.first() else {
+        return Found::lacks("a diagnosis without findings", Some(doctor(history)));
+    };
+    let is_here = |finding: &&Value| layers.iter().any(|layer| finding["layer"] == layer.word());
+    let mut found = Found::new();
+    found.evidence.push(newest.source());
+    let open: BTreeSet<&str> =
+        errors(newest).filter(is_here).filter_map(|finding| finding["code"].as_str()).collect();
+    for finding in errors(newest).filter(is_here) {
+        let code = finding["code"].as_str().unwrap_or_default();
+        found.miss(
+            format!("{} is not mended", finding_words(finding)),
+            Some(format!("railhead explain {code}")),
+        );
+        found.failed = true;
+    }
+    // What was found once and is not found any more was mended between two diagnoses.
+    let mut told = BTreeSet::new();
+    for (at, document) in all.iter().enumerate().skip(1) {
+        for finding in errors(document).filter(is_here) {
+            let code = finding["code"].as_str().unwrap_or_default();
+            if !open.contains(code) && told.insert(code) {
+                let after = &all[at - 1];
+                found.fact(format!(
+                    "{} was found until {}, and is gone since {}",
+                    finding_words(finding),
+                    document.day(),
+                    after.day()
+                ));
+                found.evidence.extend([document.source(), after.source()]);
+            }
+        }
+    }
+    if open.is_empty() {
+        let words: Vec<&str> = layers.iter().map(|layer| layer.word()).collect();
+        found.fact(format!("{}: no error of the layers {}", newest.day(), words.join(", ")));
+    }
+    found
+}
+
+fn proof(history: &History, site: &Site) -> Found {
+    let Some(newest) = history.newest("proof") else {
+        return Found::lacks("a proof of login, push and pull", Some(prove(history, site)));
+    };
+    let mut found = Found::new();
+    found.evidence.push(newest.source());
+    let image = format!("{}/{}:{}", newest.text("/host"), newest.text("/repository"), newest.text("/tag"));
+    if newest.evidence.ok {
+        found.fact(format!("{}: {image} was pushed and pulled from here", newest.day()));
+        found.fact(format!("Digest {}", newest.text("/digest")));
+        let visibility = newest.text("/visibility");
+        if !visibility.is_empty() {
+            found.fact(format!("Images are {visibility}"));
+        }
+        return found;
+    }
+    found.failed = true;
+    let failed = newest.list("/steps").iter().filter(|step| step["outcome"] == "failed");
+    found.facts.extend(failed.map(|step| {
+        let text = |name: &str| step[name].as_str().unwrap_or_default();
+        format!("{}: '{}' failed: {}", newest.day(), text("name"), text("detail"))
+    }));
+    found.miss("a proof that did not fail", Some(prove(history, site)));
+    found
+}
+
+/// No command of this release lets a node pull. A check of the pull secret is near, but it is made from here.
+fn cluster_pull(history: &History, site: &Site) -> Found {
+    let mut found = newest(history, "cluster-pull", "a pull by a node of the cluster", None);
+    let proven = history.newest("proof").filter(|proof| proof.evidence.ok);
+    if let (Some(missing), Some(proof)) = (found.missing.first_mut(), proven) {
+        let namespace = site.cluster.namespace.as_deref().unwrap_or("NAMESPACE");
+        let image =
+            format!("{}/{}@{}", proof.text("/host"), proof.text("/repository"), proof.text("/digest"));
+        missing.what += ", by hand since this release has no command for it";
+        missing.command =
+            Some(format!("kubectl -n {namespace} run pull-test --image={image} --restart=Never"));
+    }
+    found
+}
+
+fn handoff(history: &History) -> Found {
+    let Some(page) = history.newest("handoff") else {
+        let command = format!("railhead handoff {} --out registry.md", history.host);
+        return Found::lacks("the page that the consuming team needs", Some(command));
+    };
+    let mut found = Found::new();
+    let image = format!("{}/{}:{}", page.text("/host"), page.text("/repository"), page.text("/tag"));
+    found.fact(format!("{}: the page was written, about {image}", page.day()));
+    found.evidence.push(page.source());
+    let command = Some("railhead handoff --check registry.md".to_owned());
+    match history.newest("handoff-check") {
+        Some(check) if check.time() >= page.time() => {
+            found.evidence.push(check.source());
+            if check.evidence.ok {
+                found.fact(format!("{}: every fact of it was true", check.day()));
+            } else {
+                let untrue = check.list("/facts").iter().filter(|fact| fact["outcome"] == "failed");
+                let names: Vec<&str> = untrue.filter_map(|fact| fact["name"].as_str()).collect();
+                found.miss(
+                    format!("{}: of the page these facts were not true: {}", check.day(), names.join(", ")),
+                    command,
+                );
+                found.failed = true;
+            }
+        }
+        _ => found.miss("a check that the page is true", command),
+    }
+    found
+}
+
+fn pull_secret(history: &History, site: &Site) -> Found {
+    let proven = history.newest("proof").filter(|proof| proof.evidence.ok);
+    let visibility = proven.map_or("", |proof| proof.text("/visibility"));
+    if visibility == "public" && history.newest("pull-secret-check").is_none() {
+        let mut found = Found::new();
+        found.fact("No pull secret is needed: everybody may pull");
+        return found;
+    }
+    let mut found = Found::new();
+    if let Some(made) = history.newest("pull-secret") {
+        found.fact(format!("{}: {}", made.day(), made_words(made)));
+        found.evidence.push(made.source());
+    }
+    let owner = site.owner.as_deref().unwrap_or("OWNER");
+    let verify = |image: &str| format!("railhead pull-secret verify {image} --file FILE");
+    let any = format!("{}/{owner}/IMAGE", history.host);
+    match history.newest("pull-secret-check") {
+        Some(check) => {
+            found.evidence.push(check.source());
+            let image = check.text("/image");
+            if check.evidence.ok {
+                found.fact(format!("{}: the pull secret pulls {image}; {}", check.day(), ends(check)));
+            } else {
+                let what = format!("{}: the pull secret does not pull {image}", check.day());
+                found.miss(what, Some(verify(image)));
+                found.failed = true;
+            }
+        }
+        None if visibility == "private" || found.evidence.len() == 1 => {
+            if found.evidence.is_empty() {
+                let create = format!("railhead pull-secret create {} --user NAME", history.host);
+                found.miss("a pull secret, since not everybody may pull", Some(create));
+            }
+            found.miss("a check that the pull secret pulls", Some(verify(&any)));
+        }
+        None => {
+            found
+                .miss("whether a pull secret is needed, which a proof finds out", Some(prove(history, site)));
+        }
+    }
+    found
+}
+
+fn made_words(made: &Document) -> String {
+    let act = if made.text("/act") == "rotate" { "changed" } else { "made" };
+    let namespace = made.text("/namespace");
+    let place = if namespace.is_empty() { String::new() } else { format!(" for the namespace {namespace}") };
+    format!("the pull secret {} was {act}{place}", made.text("/name"))
+}
+
+fn ends(check: &Document) -> String {
+    match check.text("/expires/known") {
+        "at" => format!("its token ends at {}", check.text("/expires/at")),
+        "never" => "its token has no end".to_owned(),
+        _ => "nobody says when its token ends".to_owned(),
+    }
+}
+
+fn newest(history: &History, kind: &str, what: &str, command: Option<&str>) -> Found {
+    let Some(newest) = history.newest(kind) else {
+        return Found::lacks(what, command.map(str::to_owned));
+    };
+    let mut found = Found::new();
+    found.evidence.push(newest.source());
+    if newest.evidence.ok {
+        found.fact(format!("{}: {what}", newest.day()));
+    } else {
+        found.failed = true;
+        found.miss(format!("{what}; the last, of {}, failed", newest.day()), command.map(str::to_owned));
+    }
+    found
+}

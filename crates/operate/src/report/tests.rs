@@ -1,0 +1,158 @@
+//! The report of a true story, told by its evidence.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Report, page, report};
+use crate::evidence::{Archive, Evidence, Kind};
+use crate::secrets::Secrets;
+use crate::site::Site;
+
+const HOST: &str = "gitea.coulomb.example";
+
+/// A directory of evidence.
+struct Kept {
+    directory: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn keep(&self, kind: Kind, time: &str, ok: bool, result: &Value) -> &Self {
+        let mut evidence = Evidence::new(kind, HOST, ok, result).unwrap();
+        evidence.time = time.parse().unwrap();
+        Archive::new(self.path()).write(&evidence, &Secrets::default()).unwrap();
+        self
+    }
+
+    fn report(&self) -> Report {
+        let mut site = Site { evidence: self.path().to_owned(), ..Site::default() };
+        site.name = Some("Railiance".to_owned());
+        site.owner = Some("coulomb".to_owned());
+        site.cluster.namespace = Some("state-hub".to_owned());
+        report(&site, HOST).unwrap()
+    }
+}
+
+fn finding(code: &str, title: &str, layer: &str, owner: &str) -> Value {
+    json!({"code": code, "title": title, "severity": "error", "layer": layer, "owner": owner, "routes": ["public"]})
+}
+
+fn walk(name: &str, url: &str, status: u16) -> Value {
+    json!({
+        "route": {"name": name, "url": url, "connect": null, "ca": null},
+        "registry": {"step": "taken", "millis": 3, "seen": {"status": status}},
+    })
+}
+
+fn sick() -> Value {
+    json!({
+        "verdict": {"class": "combination", "text": "a combination: routing first, then application"},
+        "findings": [
+            finding("RH-ROUTE-404", "/v2/ is not routed to the registry", "routing", "railiance-cluster"),
+            finding("RH-REALM-SCHEME", "the realm is http while TLS answers", "application", "railiance-apps"),
+        ],
+        "walks": [walk("public", "https://gitea.coulomb.example", 404)],
+    })
+}
+
+fn healthy() -> Value {
+    json!({
+        "verdict": {"class": "healthy", "text": "healthy"},
+        "findings": [{"code": "RH-X", "title": "a warning", "severity": "warning", "layer": "routing", "owner": null}],
+        "walks": [walk("public", "https://gitea.coulomb.example", 401), json!({
+            "route": {"name": "nodeport", "url": "http://gitea.coulomb.example", "connect": "203.0.113.254:32166"},
+            "registry": {"step": "broken", "millis": 3, "broke": {}},
+        })],
+    })
+}
+
+fn proof(visibility: &str) -> Value {
+    json!({
+        "host": HOST, "repository": "coulomb/state-hub", "tag": "6186a99", "visibility": visibility,
+        "digest": "sha256:039d29654ccb3754c6ecdbe497c6364bbd8452edcdcb7fa937dd9debf5b734ff",
+        "steps": [{"name": "push blobs", "outcome": "ok", "detail": ""}],
+    })
+}
+
+#[test]
+fn the_story_of_a_public_registry() {
+    let kept = Kept::new();
+    kept.keep(Kind::Doctor, "2026-05-15T09:00:00Z", false, &sick())
+        .keep(Kind::Doctor, "2026-05-18T09:00:00Z", true, &healthy())
+        .keep(Kind::Doctor, "2026-05-19T09:00:00Z", true, &healthy())
+        .keep(Kind::Proof, "2026-05-19T10:00:00Z", true, &proof("public"))
+        .keep(Kind::Handoff, "2026-05-19T11:00:00Z", true, &proof("public"))
+        .keep(Kind::HandoffCheck, "2026-05-19T11:05:00Z", true, &json!({"facts": []}));
+    let report = kept.report();
+    insta::assert_snapshot!("public_page", page(&report));
+    insta::assert_json_snapshot!("public", report);
+    // Nothing of the clock or the machine is in it.
+    assert_eq!(kept.report(), report);
+}
+
+#[test]
+fn nothing_is_shown_before_there_is_evidence() {
+    let report = Kept::new().report();
+    insta::assert_snapshot!("nothing_page", page(&report));
+    assert!(!report.is_done());
+}
+
+#[test]
+fn what_failed_is_named() {
+    let kept = Kept::new();
+    let mut failed = proof("private");
+    failed["steps"] = json!([{"name": "push blobs", "outcome": "failed", "detail": "413 <html>"}]);
+    let untrue = json!({"facts": [{"name": "tag and digest", "outcome": "failed"}, {"name": "login", "outcome": "ok"}]});
+    let secret = json!({"act": "create", "name": "registry-pull", "namespace": "state-hub"});
+    let check = json!({"image": "gitea.coulomb.example/coulomb/state-hub:6186a99", "expires": {"known": "never", "why": "x"}});
+    kept.keep(Kind::Doctor, "2026-05-15T09:00:00Z", true, &healthy())
+        .keep(Kind::Doctor, "2026-05-16T09:00:00Z", false, &sick())
+        .keep(Kind::Proof, "2026-05-17T10:00:00Z", false, &failed)
+        .keep(Kind::Handoff, "2026-05-17T11:00:00Z", true, &proof("private"))
+        .keep(Kind::HandoffCheck, "2026-05-17T12:00:00Z", false, &untrue)
+        .keep(Kind::PullSecret, "2026-05-17T12:00:00Z", true, &secret)
+        .keep(Kind::PullSecretCheck, "2026-05-17T13:00:00Z", false, &check);
+    insta::assert_snapshot!("failed_page", page(&kept.report()));
+    // A check that is good makes that one good.
+    kept.keep(Kind::PullSecretCheck, "2026-05-17T14:00:00Z", true, &check);
+    let words = page(&kept.report());
+    assert!(
+        words.contains(
+            "the pull secret pulls gitea.coulomb.example/coulomb/state-hub:6186a99; its token has no end"
+        ),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_page_written_after_its_check_has_to_be_checked_again() {
+    let kept = Kept::new();
+    kept.keep(Kind::HandoffCheck, "2026-05-17T12:00:00Z", true, &json!({"facts": []})).keep(
+        Kind::Handoff,
+        "2026-05-17T13:00:00Z",
+        true,
+        &proof("public"),
+    );
+    let words = page(&kept.report());
+    assert!(
+        words.contains("a check that the page is true: `railhead handoff --check registry.md`"),
+        "{words}"
+    );
+}
+
+#[test]
+fn damaged_evidence_is_not_passed_over() {
+    let kept = Kept::new();
+    std::fs::write(kept.path().join("proof-20260517T120000.000Z.json"), "{").unwrap();
+    let site = Site { evidence: kept.path().to_owned(), ..Site::default() };
+    let error = report(&site, HOST).unwrap_err();
+    assert!(error.to_string().contains("proof-20260517"), "{error}");
+}

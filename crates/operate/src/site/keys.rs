@@ -1,0 +1,247 @@
+//! Every key of the operator's tables, once: what it takes and what it is for. The reader, `railhead init` and the reference
+//! page are made from this table.
+
+use std::fmt::Write as _;
+
+use railhead_doctor::Layer;
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its table; `routes.NAME` is one for each route.
+    pub table: &'static str,
+    /// Its name in the table.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// A value as it may stand in the file.
+    pub example: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+const fn key(
+    table: &'static str,
+    name: &'static str,
+    takes: &'static str,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { table, name, takes, example, doc }
+}
+
+/// The table of one route; its last part is whatever the route is called.
+pub const ROUTE: &str = "routes.NAME";
+
+const TEXT: &str = "text of one line";
+const PATH: &str = "path, relative to this file";
+const LIST: &str = "list of texts";
+const FLAG: &str = "`true` or `false`";
+
+/// Every key, in the order of the file. Keys of one table stand together.
+pub const KEYS: &[Key] = &[
+    key("site", "name", TEXT, "\"Our forge\"", "What the site is called."),
+    key(
+        "site",
+        "host",
+        "host, with its port if it is not the usual one",
+        "\"git.example.com\"",
+        "The registry as images name it: no scheme, no path.",
+    ),
+    key(
+        "site",
+        "forge",
+        "`gitea`, `forgejo`, `railhead`, `distribution` or `none`",
+        "\"gitea\"",
+        "What answers there; `none` is something else.",
+    ),
+    key(
+        "site",
+        "visibility",
+        "`public` or `private`",
+        "\"public\"",
+        "Whether everybody is meant to be able to pull. `prove` compares it with what is so.",
+    ),
+    key("site", "owner", TEXT, "\"team\"", "The user or organisation that images are published under."),
+    key(
+        "site",
+        "naming",
+        TEXT,
+        "\"git.example.com/team/IMAGE:TAG\"",
+        "How images are named, for the handoff page. Without it: host, owner, IMAGE:TAG.",
+    ),
+    key(
+        "site",
+        "evidence",
+        PATH,
+        "\"railhead-evidence\"",
+        "The directory for what doctor, prove and the other commands find out. Without it: railhead-evidence.",
+    ),
+    key(
+        "site",
+        "provenance",
+        LIST,
+        "[\"https://git.example.com/team/app\"]",
+        "Links to where the images come from, for the handoff page.",
+    ),
+    key(
+        "site",
+        "limits",
+        LIST,
+        "[\"One volume of 10 GiB holds packages and Git.\"]",
+        "What is known not to work, for the handoff page.",
+    ),
+    key(
+        ROUTE,
+        "url",
+        "`https://HOST[:PORT]` or `http://HOST[:PORT]`",
+        "\"https://git.example.com\"",
+        "Where clients believe the registry to be. The first route is the one that is pushed to.",
+    ),
+    key(
+        ROUTE,
+        "connect",
+        "`ADDRESS:PORT`",
+        "\"10.0.0.7:3000\"",
+        "Where to connect instead, so that the name need not resolve: a pod, a node's port, a tunnel.",
+    ),
+    key(ROUTE, "ca", PATH, "\"ca.pem\"", "A file with authorities to trust on this route, in PEM."),
+    key(
+        "owners",
+        "application",
+        TEXT,
+        "\"apps-team\"",
+        "Who mends the registry itself: configuration, release.",
+    ),
+    key(
+        "owners",
+        "routing",
+        TEXT,
+        "\"cluster-team\"",
+        "Who mends what is in front: ingress, proxies, paths, limits.",
+    ),
+    key("owners", "tls", TEXT, "\"cluster-team\"", "Who mends certificates."),
+    key("owners", "identity", TEXT, "\"apps-team\"", "Who mends accounts, tokens and rights."),
+    key("owners", "storage", TEXT, "\"platform-team\"", "Who mends space and backups."),
+    key("owners", "database", TEXT, "\"platform-team\"", "Who mends the database."),
+    key("owners", "network", TEXT, "\"infra-team\"", "Who mends names, addresses and ports."),
+    key(
+        "owners",
+        "client",
+        TEXT,
+        "\"each team\"",
+        "Who mends the workstation, node or pipeline that pushes or pulls.",
+    ),
+    key("cluster", "context", TEXT, "\"default\"", "The context of the kubeconfig that reaches the cluster."),
+    key("cluster", "namespace", TEXT, "\"team\"", "The namespace that pull secrets are made for."),
+    key(
+        "cluster",
+        "pull_secret",
+        TEXT,
+        "\"registry-pull\"",
+        "What the pull secret is called. Without it: registry-pull.",
+    ),
+    key(
+        "cluster",
+        "pull_secret_file",
+        PATH,
+        "\"deploy/registry-pull.yaml\"",
+        "The file that keeps the pull secret. `pull-secret rotate` and `verify` take it when none is named.",
+    ),
+    key(
+        "cluster",
+        "sops",
+        FLAG,
+        "true",
+        "Whether files with secrets are encrypted by sops. Its rules are in .sops.yaml, as ever.",
+    ),
+    key(
+        "cluster",
+        "sops_config",
+        PATH,
+        "\".sops.yaml\"",
+        "The rules of sops, when they are not in .sops.yaml beside or above the file.",
+    ),
+];
+
+/// What a table is for.
+pub const fn about(table: &str) -> &'static str {
+    match table.as_bytes() {
+        b"site" => "The registry.",
+        b"owners" => {
+            "Who has to act, by layer: a repository, a team, a person. Findings and the handoff page name them."
+        }
+        b"cluster" => "The cluster that pulls.",
+        _ => {
+            "One table for each access path to the registry; NAME is what you call it. Without any, it is https to the host."
+        }
+    }
+}
+
+/// The names of a table's keys.
+pub fn names(table: &str) -> Vec<&'static str> {
+    KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect()
+}
+
+/// `docs/reference/site-file.md`.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Site file\n\n<!-- Generated by `railhead reference`; do not edit. -->\n\n\
+         What the operator's commands know of a site: `doctor`, `prove`, `handoff`, `pull-secret`, `report`. It stands in\n\
+         `railhead.toml`, beside the [server's keys](configuration.md), in the current directory or where `--config` or\n\
+         `RAILHEAD_CONFIG` says. `railhead init` writes a first one. Every key may be left out; flags count more.\n\n\
+         An unknown key is an error that names the key meant. A secret in the file is refused, whatever its key is called:\n\
+         tokens go into `RAILHEAD_TOKEN` when a command needs one.\n",
+    );
+    let mut table = "";
+    for key in KEYS {
+        if key.table != table {
+            table = key.table;
+            // Writing to a string cannot fail.
+            let _ = write!(page, "\n## `[{table}]`\n\n{}\n\n", about(table));
+            page.push_str("| key | takes | what it is for | example |\n| --- | --- | --- | --- |\n");
+        }
+        let Key { name, takes, doc, example, .. } = key;
+        let _ = writeln!(page, "| `{name}` | {takes} | {doc} | `{example}` |");
+    }
+    page
+}
+
+/// The words of the layers are the keys of `[owners]`.
+pub fn layer(name: &str) -> Option<Layer> {
+    Layer::ALL.into_iter().find(|layer| layer.word() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::site::{Forge, Site, TABLES, Visibility};
+
+    #[test]
+    fn the_table_is_what_the_reader_takes() {
+        let mut text = String::new();
+        let mut table = "";
+        for key in KEYS {
+            if key.table != table {
+                table = key.table;
+                let _ = writeln!(text, "[{}]", table.replace("NAME", "public"));
+            }
+            let _ = writeln!(text, "{} = {}", key.name, key.example);
+        }
+        let site = Site::parse(Path::new("railhead.toml"), &text).unwrap();
+        assert_eq!(site.owners.iter().count(), Layer::ALL.len());
+        assert_eq!(site.cluster.pull_secret_file.as_deref(), Some(Path::new("deploy/registry-pull.yaml")));
+        for table in TABLES {
+            assert!(KEYS.iter().any(|key| key.table.split('.').next() == Some(table)), "{table}");
+        }
+        let words = |name: &str| {
+            let key = KEYS.iter().find(|key| key.name == name).unwrap();
+            key.takes.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(words("forge"), Forge::ALL.map(Forge::word));
+        assert_eq!(words("visibility"), Visibility::ALL.map(Visibility::word));
+        assert_eq!(names("owners"), Layer::ALL.map(Layer::word));
+    }
+}
