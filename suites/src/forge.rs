@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::certificates::Identity;
+use crate::http::Http;
 use crate::loopback;
 use crate::program::Program;
 use crate::server::Server;
@@ -65,6 +66,14 @@ impl Forge {
         let token = |line: &&str| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
         let found = said.stdout.lines().map(str::trim).find(token);
         found.unwrap_or_else(|| panic!("no token in what it said: {said}")).to_owned()
+    }
+
+    /// Takes the token of this name back.
+    pub fn revoke(&self, name: &str) {
+        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
+        let path = format!("/api/v1/users/{FORGE_USER}/tokens/{name}");
+        let answer = http.send("DELETE", &path, &[], b"").unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
     }
 }
 

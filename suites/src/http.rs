@@ -68,6 +68,11 @@ impl Http {
         stream.write_all(&body[..part])
     }
 
+    /// A client of the server at `address` that sends a name and a password.
+    pub fn basic(address: SocketAddr, user: &str, secret: &str) -> Self {
+        Self { address, authorization: format!("Basic {}", base64(&format!("{user}:{secret}"))) }
+    }
+
     /// A client of the server at `address` that has fetched a bearer token for `scopes` where the challenge says.
     pub fn login(address: SocketAddr, user: &str, secret: &str, scopes: &[String]) -> io::Result<Self> {
         let anonymous = Self { address, authorization: String::new() };
@@ -80,8 +85,12 @@ impl Http {
         let realm = parameter("realm").ok_or_else(|| broken("a challenge without a realm"))?;
         let mut query = vec![format!("service={}", parameter("service").unwrap_or_default())];
         query.extend(scopes.iter().map(|scope| format!("scope={scope}")));
-        let basic = Self { address, authorization: format!("Basic {}", base64(&format!("{user}:{secret}"))) };
-        let answer = basic.send("GET", &format!("{realm}?{}", query.join("&")), &[], b"")?;
+        let answer = Self::basic(address, user, secret).send(
+            "GET",
+            &format!("{realm}?{}", query.join("&")),
+            &[],
+            b"",
+        )?;
         let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
         let token = body["token"].as_str().ok_or_else(|| broken("no token for the right password"))?;
         Ok(Self { address, authorization: format!("Bearer {token}") })

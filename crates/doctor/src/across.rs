@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use railhead_client::hops::Walk;
 
-use crate::judge::{Scene, Suspect, realm_of, said, url_of};
+use crate::judge::{Scene, Suspect, host_of, realm_of, said, url_of};
 use crate::recognise::is_registry;
 use crate::{Code, Layer, Severity};
 
@@ -47,9 +47,16 @@ fn reconsider(scene: &Scene<'_>, suspects: &mut [Suspect]) {
                 }
             }
             Code::ChallengeMissing if challenged => suspect.layer = Layer::Routing,
-            Code::AuthTokenRefused | Code::AuthRefused => {
+            Code::AuthTokenRefused | Code::AuthRefused | Code::AuthStale => {
                 if let Some(other) = logged_in {
                     change(suspect, Code::RouteAuthDropped, other, "takes the same login");
+                }
+            }
+            Code::Route404 | Code::TlsNameRefused if is_address(walk) => {
+                if let Some(other) = scene.walks.iter().find(|walk| !is_address(walk) && is_at_registry(walk))
+                {
+                    let what = format!("asked as {}, it answers as a registry", host_of(other));
+                    change(suspect, Code::ClientByAddress, other, &what);
                 }
             }
             Code::ConnectRefused => {
@@ -64,6 +71,11 @@ fn reconsider(scene: &Scene<'_>, suspects: &mut [Suspect]) {
             _ => {}
         }
     }
+}
+
+/// Whether the URL of a route has an address instead of a name.
+fn is_address(walk: &Walk) -> bool {
+    host_of(walk).parse::<std::net::IpAddr>().is_ok()
 }
 
 fn change(suspect: &mut Suspect, code: Code, other: &Walk, what: &str) {
@@ -166,9 +178,19 @@ fn explain(scene: &Scene<'_>, suspects: &mut Vec<Suspect>) {
     let on = |codes: &[Code]| -> BTreeSet<usize> {
         suspects.iter().filter(|suspect| codes.contains(&suspect.code)).map(|suspect| suspect.walk).collect()
     };
-    let refused = on(&[Code::AuthRefused, Code::AuthTokenRefused, Code::RouteAuthDropped]);
+    let refused = on(&[Code::AuthRefused, Code::AuthStale, Code::AuthTokenRefused, Code::RouteAuthDropped]);
+    let elsewhere = on(&[Code::RouteOther]);
+    let by_address = on(&[Code::ClientByAddress]);
     let unread = on(&[Code::AuthRead, Code::ReadMisrouted]);
+    let strange = Code::RealmUnreachable..=Code::AuthQuota;
     suspects.retain(|suspect| match (suspect.code, &suspect.realm) {
+        // Another registry has other logins, and its realm may well lead to the first one.
+        (code, _)
+            if elsewhere.contains(&suspect.walk)
+                && (strange.contains(&code) || code == Code::RouteAuthDropped) =>
+        {
+            false
+        }
         // The realm is on a route that is known to be in trouble.
         (
             Code::RealmUnreachable
@@ -184,6 +206,8 @@ fn explain(scene: &Scene<'_>, suspects: &mut Vec<Suspect>) {
         (Code::AuthRead, _) => !refused.contains(&suspect.walk),
         (Code::AuthWrite, _) => !refused.contains(&suspect.walk) && !unread.contains(&suspect.walk),
         (Code::RouteMethod, _) => !unread.contains(&suspect.walk),
+        // A certificate is for the name that was not asked for.
+        (Code::TlsName | Code::TlsDefaultCert, _) => !by_address.contains(&suspect.walk),
         // The same wrong address, in another header.
         (Code::WriteLocation, _) => misplaced.is_empty(),
         _ => true,
@@ -207,20 +231,17 @@ fn merge(scene: &Scene<'_>, suspects: Vec<Suspect>) -> Vec<(Suspect, Vec<usize>)
     const MOST: usize = 12;
     let mut causes: Vec<(Suspect, Vec<usize>)> = Vec::new();
     for suspect in suspects {
-        match causes.iter_mut().find(|(known, _)| known.code == suspect.code) {
-            Some((known, walks)) => {
-                if !walks.contains(&suspect.walk) {
-                    walks.push(suspect.walk);
-                }
-                for line in suspect.evidence {
-                    if !known.evidence.contains(&line) && known.evidence.len() < MOST {
-                        known.evidence.push(line);
-                    }
-                }
-            }
-            None => {
-                let walks = vec![suspect.walk];
-                causes.push((suspect, walks));
+        let Some((known, walks)) = causes.iter_mut().find(|(known, _)| known.code == suspect.code) else {
+            let walks = vec![suspect.walk];
+            causes.push((suspect, walks));
+            continue;
+        };
+        if !walks.contains(&suspect.walk) {
+            walks.push(suspect.walk);
+        }
+        for line in suspect.evidence {
+            if !known.evidence.contains(&line) && known.evidence.len() < MOST {
+                known.evidence.push(line);
             }
         }
     }
@@ -241,7 +262,7 @@ fn contrast(scene: &Scene<'_>, cause: &mut Suspect, walks: &[usize]) {
         let Some(answer) = walk.registry.seen() else { continue };
         if !walks.contains(&index) && is_at_registry(walk) {
             let software = scene.servers[index].software.map_or("a registry", |software| software.name());
-            let line = format!("{}: {}, as {software} answers: it is there", walk.route.name, said(answer));
+            let line = format!("{}: {}, so {software} is there", walk.route.name, said(answer));
             cause.evidence.push(line);
         }
     }

@@ -13,7 +13,6 @@ pub const NOW: &str = "2026-07-01T12:00:00Z";
 pub const REPOSITORY: &str = "alice/app";
 
 /// [`NOW`].
-
 pub fn now() -> Timestamp {
     NOW.parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -106,6 +105,9 @@ pub fn gitea_challenge(realm: &str) -> String {
 }
 
 /// Takes a route in the notation of the command line.
+///
+/// # Panics
+/// If it is none.
 #[expect(clippy::panic, reason = "a test that has no route cannot go on")]
 pub fn route(text: &str) -> Route {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -129,6 +131,7 @@ pub fn blank(text: &str) -> Walk {
         authenticated: skipped(None),
         read: skipped(None),
         write: skipped(None),
+        read_as_nobody: None,
         behind: Behind::default(),
         clock_skew: Some(0),
         limits: None,

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use railhead_suites::breaker::Script;
 use railhead_suites::certificates::{Authority, Certificate, Identity};
 use railhead_suites::forge::{FORGE_USER, Options};
+use railhead_suites::http::Http;
+use railhead_suites::image::MANIFEST;
 use railhead_suites::proxies::{Nginx, Proxy};
-use railhead_suites::{Breaker, Distribution, Forge, Railhead, loopback, railhead};
+use railhead_suites::{Breaker, Distribution, Forge, Image, Railhead, Random, loopback, railhead};
 
 use crate::case::Setup;
 
@@ -50,6 +52,7 @@ pub struct Bench {
     pub authority: Authority,
     pub identity: Identity,
     gitea: OnceLock<(Forge, Account)>,
+    published: OnceLock<()>,
     gitea_http: OnceLock<(Forge, Account)>,
     gitea_closed: OnceLock<(Forge, Account)>,
     gitea_tls: OnceLock<(Forge, Account)>,
@@ -72,6 +75,7 @@ impl Bench {
             authority,
             identity,
             gitea: OnceLock::new(),
+            published: OnceLock::new(),
             gitea_http: OnceLock::new(),
             gitea_closed: OnceLock::new(),
             gitea_tls: OnceLock::new(),
@@ -92,6 +96,14 @@ impl Bench {
     /// A Gitea whose `ROOT_URL` is right: https.
     pub fn gitea(&self) -> &(Forge, Account) {
         self.gitea.get_or_init(|| self.start_gitea("https://forge.test/", None, ""))
+    }
+
+    /// The same Gitea, whose account is about an image that everybody may pull.
+    pub fn gitea_public(&self) -> (&Forge, Account) {
+        let (forge, account) = self.gitea();
+        let public = account.clone().about(&format!("{FORGE_USER}/public"));
+        self.published.get_or_init(|| publish(forge.address(), &public));
+        (forge, public)
     }
 
     /// A Gitea that believes to be reached over http.
@@ -219,4 +231,21 @@ impl Bench {
         let nginx = self.nginx(lines);
         self.setup(account).https(nginx.https()).keep(nginx)
     }
+}
+
+/// Pushes a small image as `latest`.
+fn publish(registry: SocketAddr, account: &Account) {
+    let Account { user, secret, repository } = account;
+    let scopes = [format!("repository:{repository}:pull,push")];
+    let http = Http::login(registry, user, secret, &scopes).unwrap();
+    let image = Image::random(&mut Random::new(4), 1, 1024);
+    let put = |method: &str, target: &str, kind: &str, content: &[u8]| {
+        let answer = http.send(method, target, &[("Content-Type", kind)], content).unwrap();
+        assert_eq!(answer.status, 201, "{method} {target}: {answer:?}");
+    };
+    for (digest, blob) in image.content().iter().zip(std::iter::once(&image.config).chain(&image.layers)) {
+        let target = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
+        put("POST", &target, "application/octet-stream", blob);
+    }
+    put("PUT", &format!("/v2/{repository}/manifests/latest"), MANIFEST, &image.manifest());
 }

@@ -30,6 +30,9 @@ use crate::{Challenge, Origin};
 /// Why a hop is skipped until the course has come to it.
 const NOT_REACHED: &str = "it was not reached";
 const NO_ACCOUNT: &str = "no account was given";
+/// Why no credentials are sent over a route that is only guessed.
+pub(super) const OPEN: &str =
+    "it is plain HTTP and nobody named the route, so no credentials are sent over it";
 
 /// What one walk has with it.
 pub(super) struct Course<'a> {
@@ -135,7 +138,7 @@ impl<'a> Course<'a> {
             // Every further answer would cost its whole time as well.
             return Err(Blocked(Hop::Registry, "the body of /v2/ does not end".to_owned()));
         }
-        let authorization = self.login(walk, &challenges).await?;
+        let authorization = self.login(walk, spot, &challenges).await?;
         if authorization.is_none() && !challenges.is_empty() {
             walk.authenticated = Step::not_due(NO_ACCOUNT);
             walk.read = Step::not_due(NO_ACCOUNT);
@@ -145,6 +148,9 @@ impl<'a> Course<'a> {
         if authorization.is_some() && !is_trusted(walk) {
             let why = "the certificate of the route does not verify, and no credentials are sent there";
             return Err(Blocked(Hop::Tls, why.to_owned()));
+        }
+        if authorization.is_some() && !self.may_log_in_at(&spot.end.origin) {
+            return Err(Blocked(Hop::Tls, OPEN.to_owned()));
         }
         let desk = Desk { course: self, spot, authorization };
         self.authenticate(walk, &desk).await?;
@@ -158,7 +164,12 @@ impl<'a> Course<'a> {
     }
 
     /// Realm and tokens, as the challenge wants them; the header that logs in, if there is an account and a challenge.
-    async fn login(&self, walk: &mut Walk, challenges: &[Challenge]) -> Result<Option<HeaderValue>, Blocked> {
+    async fn login(
+        &self,
+        walk: &mut Walk,
+        spot: &Spot,
+        challenges: &[Challenge],
+    ) -> Result<Option<HeaderValue>, Blocked> {
         let without_tokens = |walk: &mut Walk, why: &str| {
             walk.realm = Step::not_due(why);
             walk.anonymous_token = Step::not_due(why);
@@ -172,7 +183,7 @@ impl<'a> Course<'a> {
         match Challenge::preferred(challenges) {
             Some(bearer) if bearer.scheme == "bearer" => {
                 let realm = Realm::find(self, walk, bearer).await?;
-                tokens(self, walk, &realm).await
+                tokens(self, walk, spot, &realm).await
             }
             Some(_) => {
                 without_tokens(walk, "the registry takes Basic, without tokens");
@@ -182,6 +193,11 @@ impl<'a> Course<'a> {
             }
             None => Err(Blocked(Hop::Challenge, "there is no challenge that clients can answer".to_owned())),
         }
+    }
+
+    /// Whether nobody on the way to `origin` can read along, or the operator accepts it.
+    pub(super) fn may_log_in_at(&self, origin: &Origin) -> bool {
+        self.guide.settings.open_login || origin.is_private()
     }
 
     async fn authenticate(&self, walk: &mut Walk, desk: &Desk<'_>) -> Result<(), Blocked> {
@@ -311,6 +327,7 @@ fn blank(route: &Route) -> Walk {
         authenticated: step(),
         read: step(),
         write: step(),
+        read_as_nobody: None,
         behind: Behind::default(),
         clock_skew: None,
         limits: None,

@@ -129,9 +129,9 @@ async fn slow(desk: &Desk<'_>, pieces: Vec<(Duration, Bytes)>, bound: Duration) 
 fn judge(answer: Result<Answered, Broken>, is_sent: bool, millis: u64) -> Slow {
     match answer {
         Ok(answered) if is_sent && answered.status < 300 => Slow::Passed { millis },
-        Ok(answered) => Slow::Cut { millis, answer: Some(answered) },
+        Ok(answered) => Slow::Cut { millis, whole: is_sent, answer: Some(answered) },
         Err(_) if is_sent => Slow::Unanswered { millis },
-        Err(_) => Slow::Cut { millis, answer: None },
+        Err(_) => Slow::Cut { millis, whole: false, answer: None },
     }
 }
 

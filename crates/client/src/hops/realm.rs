@@ -7,7 +7,7 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 use railhead_api::segment;
 
-use super::course::{Blocked, Course};
+use super::course::{Blocked, Course, OPEN};
 use super::exchange::{Ask, exchange};
 use super::line::Line;
 use super::reach::{Spot, is_same};
@@ -73,6 +73,9 @@ impl Realm {
         }
         if !end.https && *is_route_tls {
             return no(Hop::Realm, "the realm is plain HTTP, and no credentials are sent there");
+        }
+        if !course.may_log_in_at(&end.origin) {
+            return no(Hop::Realm, OPEN);
         }
         if !self.tls_problems.is_empty() {
             let hop = if is_same(&end.origin, &course.route.url) { Hop::Tls } else { Hop::Realm };

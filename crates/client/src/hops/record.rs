@@ -405,6 +405,8 @@ pub enum Slow {
     Cut {
         /// After this long.
         millis: u64,
+        /// Whether all of it had been sent.
+        whole: bool,
         /// The answer that cut it, if there was one.
         answer: Option<Answered>,
     },
@@ -418,6 +420,16 @@ pub enum Slow {
         /// Why.
         why: String,
     },
+}
+
+impl Slow {
+    /// Why it was not tried, if it was not.
+    pub fn untried(&self) -> Option<&str> {
+        match self {
+            Self::Untried { why } => Some(why),
+            Self::Passed { .. } | Self::Cut { .. } | Self::Unanswered { .. } => None,
+        }
+    }
 }
 
 /// Who is behind a route, asked beside the hops: what is at paths that tell servers apart.
@@ -464,6 +476,8 @@ pub struct Walk {
     pub read: Step<Answered>,
     /// Upload begun and cancelled.
     pub write: Step<WriteSeen>,
+    /// List of tags without a login; asked only where the login was refused and a token is given to everybody.
+    pub read_as_nobody: Option<Answered>,
     /// Who is behind it.
     pub behind: Behind,
     /// Difference between the `Date` of the answers and this machine's clock in seconds; positive when theirs is ahead.

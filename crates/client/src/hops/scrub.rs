@@ -40,7 +40,8 @@ pub(super) fn scrub(walk: &mut Walk, secrets: &Secrets) {
         }
     });
     let behind = &mut walk.behind;
-    for answered in behind.root.iter_mut().chain(&mut behind.version).chain(&mut behind.nowhere) {
+    let beside = behind.root.iter_mut().chain(&mut behind.version).chain(&mut behind.nowhere);
+    for answered in beside.chain(&mut walk.read_as_nobody) {
         scrub.answered(answered);
     }
     walk.limits.iter_mut().for_each(|limits| scrub.limits(limits));

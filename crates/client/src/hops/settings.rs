@@ -29,6 +29,9 @@ pub struct Settings {
     pub answer_timeout: Duration,
     /// Whether an upload is begun and cancelled.
     pub write: bool,
+    /// Whether an account may be named over plain HTTP to another machine. It may where somebody chose such a route; a
+    /// route that is only guessed must not show a token to everybody on the way.
+    pub open_login: bool,
     /// Whether, and how far, the limits of what is in front are looked for.
     pub limits: Option<LimitSettings>,
 }
@@ -45,6 +48,7 @@ impl Settings {
             connect_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(10),
             write: true,
+            open_login: true,
             limits: None,
         }
     }

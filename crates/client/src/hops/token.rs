@@ -7,8 +7,10 @@ use secrecy::SecretString;
 
 use super::course::{Blocked, Course};
 use super::exchange::Ask;
+use super::reach::Spot;
 use super::realm::Realm;
-use super::record::{Broke, Broken, Hop, Step, TokenSeen, Walk};
+use super::record::{Answered, Broke, Broken, Hop, Step, TokenSeen, Walk};
+use super::transfer::Desk;
 use crate::Credentials;
 use crate::registry::bearer;
 
@@ -19,6 +21,7 @@ type Given = (TokenSeen, Option<SecretString>);
 pub(super) async fn tokens(
     course: &Course<'_>,
     walk: &mut Walk,
+    spot: &Spot,
     realm: &Realm,
 ) -> Result<Option<HeaderValue>, Blocked> {
     let name = &course.guide.settings.repository;
@@ -36,7 +39,11 @@ pub(super) async fn tokens(
     }
     let scope = format!("repository:{name}:pull,push");
     let (anonymous, given) = tokio::join!(anonymous, ask(course, realm, scope, Some(account)));
-    walk.anonymous_token = Step::ended(since, anonymous.map(|(seen, _)| seen));
+    let (anonymous, nobodys) = match anonymous {
+        Ok((seen, token)) => (Ok(seen), token),
+        Err(broke) => (Err(broke), None),
+    };
+    walk.anonymous_token = Step::ended(since, anonymous);
     let (seen, token) = match given {
         Ok(given) => given,
         Err(broke) => {
@@ -47,10 +54,19 @@ pub(super) async fn tokens(
     let status = seen.answer.status;
     walk.token = Step::ended(since, Ok::<TokenSeen, Broken>(seen));
     let header = token.and_then(|token| bearer(&token).ok());
-    match header {
-        Some(header) => Ok(Some(header)),
-        None => Err(Blocked(Hop::Token, format!("the realm answered {status} and gave no token"))),
+    if header.is_some() {
+        return Ok(header);
     }
+    if matches!(status, 401 | 403) {
+        walk.read_as_nobody = read_as_nobody(course, spot, nobodys).await;
+    }
+    Err(Blocked(Hop::Token, format!("the realm answered {status} and gave no token")))
+}
+
+/// A list of tags with a token that everybody gets. It is no hop: without an answer, nothing is said.
+async fn read_as_nobody(course: &Course<'_>, spot: &Spot, token: Option<SecretString>) -> Option<Answered> {
+    let authorization = bearer(&token?).ok()?;
+    Desk { course, spot, authorization: Some(authorization) }.read().await.ok()
 }
 
 async fn ask(

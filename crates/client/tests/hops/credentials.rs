@@ -164,3 +164,52 @@ async fn a_server_that_sends_everything_back_puts_no_secret_into_the_record() {
     assert_eq!(walk.token.seen().unwrap().answer.header("set-cookie"), Some("id"));
     assert_eq!(leaks(&walk), [""; 0], "{}", serde_json::to_string_pretty(&walk).unwrap());
 }
+
+#[tokio::test]
+async fn a_guessed_route_of_plain_http_is_told_nothing() {
+    let server = Server::start(registry(&format!("http://{HOST}/token"))).await;
+    let mut guessed = settings();
+    guessed.open_login = false;
+    guessed.known = vec![server.route()];
+    let found = walk(guessed.clone(), &server.route()).await;
+    assert!(matches!(found.token, Step::Skipped { behind: Some(Hop::Realm), .. }), "{:?}", found.token);
+    assert!(!got_credentials(&server));
+
+    let basic = |_: &str| Reply::new("401 Unauthorized", &["WWW-Authenticate: Basic realm=\"x\""], "");
+    let server = Server::start(basic).await;
+    let found = walk(guessed.clone(), &server.route()).await;
+    assert!(matches!(found.authenticated, Step::Skipped { behind: Some(Hop::Tls), .. }), "{found:?}");
+    assert!(!got_credentials(&server));
+
+    // On the way to this machine itself nobody reads along.
+    let server = Server::start(basic).await;
+    let route = format!("own=http://{}", server.address).parse().unwrap();
+    walk(guessed, &route).await;
+    assert!(got_credentials(&server));
+}
+
+#[tokio::test]
+async fn where_a_login_is_refused_the_repository_is_read_without_it() {
+    let healthy = registry(&format!("http://{HOST}/token"));
+    let server = Server::start(move |head| {
+        let line = head.lines().next().unwrap_or_default();
+        if line.starts_with("get /token") && head.contains("authorization: basic") {
+            return Reply::new("401 Unauthorized", &[], r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#);
+        }
+        if line.contains("/tags/list") && head.contains("authorization: bearer token-of-nobody") {
+            return Reply::new("200 OK", &[], r#"{"name":"team/app","tags":["1"]}"#);
+        }
+        healthy(head)
+    })
+    .await;
+    let mut settings = settings();
+    settings.known = vec![server.route()];
+    let found = walk(settings.clone(), &server.route()).await;
+    assert_eq!(found.token.seen().unwrap().answer.status, 401);
+    assert_eq!(found.read_as_nobody.as_ref().map(|answer| answer.status), Some(200), "{found:?}");
+    assert_eq!(leaks(&found), [""; 0]);
+    // Who is let in is not asked to try without.
+    let server = Server::start(registry(&format!("http://{HOST}/token"))).await;
+    settings.known = vec![server.route()];
+    assert_eq!(walk(settings, &server.route()).await.read_as_nobody, None);
+}

@@ -47,6 +47,19 @@ pub(super) static REFUSED: Story = Story {
     check: "`docker login HOST -u NAME` succeeds with it.",
 };
 
+pub(super) static STALE: Story = Story {
+    code: "RH-AUTH-STALE",
+    title: "A refused login keeps out of what everybody may pull",
+    layer: Layer::Identity,
+    severity: Severity::Error,
+    hop: "token",
+    seen: "Name and token are refused, and without them the repository can be read. containerd and kubelets send what they            have and do not try without: the pull of a public image fails with `401 Unauthorized`.",
+    why: "The token was revoked or has expired, and a pull secret, a `registries.yaml` or a `config.json` still holds it. A           revoked credential is worse than none.",
+    who: WHO,
+    mend: "Take the credential away wherever it is still kept, or replace it by a valid one.",
+    check: "`docker logout HOST && docker pull HOST/OWNER/IMAGE` works; `railhead doctor HOST` without `--user` finds nothing.",
+};
+
 pub(super) static TOKEN_REFUSED: Story = Story {
     code: "RH-AUTH-TOKEN-REFUSED",
     title: "The registry refuses the token that it has just issued",

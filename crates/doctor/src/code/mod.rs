@@ -6,6 +6,7 @@
 //! Invariant: a code's text never changes its meaning. Scripts, runbooks and evidence name it.
 
 mod application;
+mod client;
 mod identity;
 mod limits;
 mod network;
@@ -148,6 +149,9 @@ codes! {
         RouteAuthDropped = AUTH_DROPPED,
         RouteMethod = METHOD,
     }
+    client {
+        ClientByAddress = BY_ADDRESS,
+    }
     application {
         AppDisabled = DISABLED,
         AppError = ERROR,
@@ -181,6 +185,7 @@ codes! {
         TokenInvalid = TOKEN_INVALID,
         TokenOneName = TOKEN_ONE_NAME,
         AuthRefused = REFUSED,
+        AuthStale = STALE,
         AuthTokenRefused = TOKEN_REFUSED,
         AuthRead = READ,
         AuthWrite = WRITE,

@@ -150,9 +150,10 @@ pub(super) static HOST: Story = Story {
     severity: Severity::Error,
     hop: "realm",
     seen: "The realm names another public host than the registry's. Careful clients refuse to send a token there.",
-    why: "ROOT_URL still has an old or another name of the forge, or the proxy changes `Host`.",
+    why: "ROOT_URL still has an old or another name of the forge, or the proxy changes `Host`. Or this is a mirror that passes \
+          its upstream's challenge on: then clients leave the mirror to log in.",
     who: APPLICATION,
-    mend: "Set ROOT_URL to the address that clients use.",
+    mend: "Set ROOT_URL to the address that clients use. A mirror has to answer with a challenge of its own, or with none.",
     check: CHECK,
 };
 
@@ -177,7 +178,8 @@ pub(super) static UNREACHABLE: Story = Story {
     hop: "realm",
     seen: "The host of the realm does not resolve, take connections, show a good certificate, or answer. Login fails although \
            `/v2/` answers.",
-    why: "The realm is on a port or name that is not served, or that is not open from here.",
+    why: "The realm is on a port or name that is not served, or that is not open from here. A mirror that passes its upstream's \
+          absolute realm on sends its clients there, too.",
     who: ROUTING,
     mend: "Serve the token endpoint where the realm says, or let the realm name what is served.",
     check: "`curl -si REALM` answers with JSON.",

@@ -1,8 +1,10 @@
 //! What is known of the place where something is to be changed.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use railhead_client::Origin;
+use railhead_client::hops::Walk;
 
 use crate::across::is_at_registry;
 use crate::judge::Scene;
@@ -16,6 +18,30 @@ pub(crate) struct Ground<'a> {
     fronts: Vec<Front>,
     pub(super) software: Option<Software>,
     upstream: Option<String>,
+    address: Option<String>,
+    behind_tls: bool,
+    service: Option<Service>,
+}
+
+/// What a cluster calls a service: `NAME.NAMESPACE.svc`, with its port.
+struct Service {
+    name: String,
+    namespace: String,
+    port: u16,
+}
+
+impl Service {
+    /// The service that a route leads to, if its address says so.
+    fn of(walk: &Walk) -> Option<Self> {
+        let Origin::Web { host, port, .. } = &walk.route.url else { return None };
+        let (host, port) = match walk.route.connect.as_deref().and_then(|connect| connect.rsplit_once(':')) {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (host.as_str(), *port),
+        };
+        let mut labels = host.split('.');
+        let (name, namespace) = (labels.next()?.to_owned(), labels.next()?.to_owned());
+        (labels.next()? == "svc").then_some(Self { name, namespace, port })
+    }
 }
 
 impl<'a> Ground<'a> {
@@ -37,7 +63,12 @@ impl<'a> Ground<'a> {
             (None, Origin::Web { host, port, .. }) => Some(format!("{host}:{port}")),
             (None, Origin::Socket(_)) => None,
         });
-        Self { place: scene.place, fronts: fronts.into_iter().flatten().collect(), software, upstream }
+        let hosts = walks.iter().map(|index| crate::judge::host_of(&scene.walks[*index]));
+        let address = hosts.filter(|host| host.parse::<IpAddr>().is_ok()).map(str::to_owned).next();
+        let fronts = fronts.into_iter().flatten().collect();
+        let behind_tls = walks.iter().any(|index| scene.walks[*index].route.is_tls());
+        let service = scene.walks.iter().find_map(Service::of);
+        Self { place: scene.place, fronts, software, upstream, address, behind_tls, service }
     }
 
     /// What is in front, or the three that are the likeliest.
@@ -66,14 +97,27 @@ impl<'a> Ground<'a> {
             .unwrap_or_else(|| format!("<address-of-{}>:{}", self.service_word(), self.port()))
     }
 
+    /// Whether something ended TLS on the way to what shows the cause.
+    pub(super) fn is_behind_tls(&self) -> bool {
+        self.behind_tls
+    }
+
+    /// The address that a route of the cause has for a host.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
     /// The Service's name in the cluster.
     pub(super) fn service(&self) -> String {
-        self.place.names.service.clone().unwrap_or_else(|| format!("<{}-http-service>", self.service_word()))
+        let seen = self.service.as_ref().map(|service| &service.name);
+        let known = self.place.names.service.as_ref().or(seen);
+        known.cloned().unwrap_or_else(|| format!("<{}-http-service>", self.service_word()))
     }
 
     /// The Service's port.
     pub(super) fn port(&self) -> u16 {
-        self.place.names.port.unwrap_or(match self.software {
+        let seen = self.service.as_ref().map(|service| service.port);
+        self.place.names.port.or(seen).unwrap_or(match self.software {
             Some(Software::Railhead) => 5050,
             Some(Software::Distribution) => 5000,
             Some(Software::Harbor) => 80,
@@ -83,7 +127,8 @@ impl<'a> Ground<'a> {
 
     /// The namespace.
     pub(super) fn namespace(&self) -> String {
-        self.place.names.namespace.clone().unwrap_or_else(|| "<namespace>".to_owned())
+        let seen = self.service.as_ref().map(|service| &service.namespace);
+        self.place.names.namespace.as_ref().or(seen).map_or_else(|| "<namespace>".to_owned(), Clone::clone)
     }
 
     /// The Helm release.
@@ -108,7 +153,7 @@ impl<'a> Ground<'a> {
             Some(Software::Gitea) | None => "gitea",
             Some(Software::Forgejo) => "forgejo",
             Some(Software::Railhead) => "railhead",
-            Some(Software::Distribution) | Some(Software::Registry) => "registry",
+            Some(Software::Distribution | Software::Registry) => "registry",
             Some(Software::Harbor) => "harbor",
         }
     }

@@ -1,4 +1,4 @@
-//! HAProxy: lines of `haproxy.cfg`.
+//! `HAProxy`: lines of `haproxy.cfg`.
 
 use super::{Ground, Need, paths};
 

@@ -56,7 +56,6 @@ pub(crate) fn of(code: Code, ground: &Ground<'_>, realm: Option<&Url>) -> String
     text
 }
 
-#[expect(clippy::too_many_lines, reason = "one line for each code; the compiler sees that none is missing")]
 fn blocks(code: Code, ground: &Ground<'_>, realm: Option<&Url>) -> Vec<String> {
     use Code as C;
     match code {
@@ -90,9 +89,14 @@ fn blocks(code: Code, ground: &Ground<'_>, realm: Option<&Url>) -> Vec<String> {
             blocks.extend(front(ground, Need::Certificate));
             blocks
         }
-        C::Route404 | C::RouteMisrouted | C::RouteSubpath | C::Realm404 | C::RealmHtml | C::ReadMisrouted => {
-            front(ground, Need::Route)
-        }
+        C::Route404
+        | C::RouteMisrouted
+        | C::RouteSubpath
+        | C::AppNotRegistry
+        | C::ChallengeScope
+        | C::Realm404
+        | C::RealmHtml
+        | C::ReadMisrouted => front(ground, Need::Route),
         C::RouteSignOn
         | C::RouteBasic
         | C::RouteForbidden
@@ -104,6 +108,7 @@ fn blocks(code: Code, ground: &Ground<'_>, realm: Option<&Url>) -> Vec<String> {
         C::RouteOther => vec![shell::compare(ground)],
         C::RouteCompressed | C::RouteCached => front(ground, Need::Untouched),
         C::RouteMethod => front(ground, Need::Methods),
+        C::ClientByAddress => vec![shell::by_name(ground)],
         C::AppDisabled => forge::packages(ground),
         C::AppError
         | C::AppStarting
@@ -112,26 +117,30 @@ fn blocks(code: Code, ground: &Ground<'_>, realm: Option<&Url>) -> Vec<String> {
         | C::RealmError
         | C::ReadError
         | C::WritePatch => forge::logs(ground),
-        C::AppNotRegistry => front(ground, Need::Route),
         C::StorageFull => forge::room(ground),
         C::ChallengeMissing | C::ChallengeBroken | C::ChallengeTwo => vec![shell::challenge(ground)],
         C::ChallengeNoRealm | C::ChallengeRealmInvalid | C::ChallengeNoService => forge::address(ground),
-        C::ChallengeScope => front(ground, Need::Route),
         C::ChallengeOpen => forge::login(ground),
+        // Nothing ends TLS on the way to a registry that says so itself.
+        C::RealmScheme if !ground.is_behind_tls() => forge::address(ground),
         C::RealmScheme | C::RealmPrivate | C::RealmHost | C::RealmPort | C::WriteLocation => {
             let mut blocks = forge::address(ground);
             blocks.extend(front(ground, Need::Headers));
             blocks
         }
-        C::RealmUnreachable => vec![shell::realm(realm)],
         C::RealmRedirect => {
             let mut blocks = front(ground, Need::Open);
             blocks.extend(forge::address(ground));
             blocks
         }
         C::RealmPost => vec![shell::realm_post(realm)],
-        C::TokenInvalid | C::TokenOneName => vec![shell::realm(realm)],
+        C::RealmUnreachable | C::TokenInvalid | C::TokenOneName => vec![shell::realm(realm)],
         C::AuthRefused | C::AuthRead | C::AuthWrite => forge::token(ground),
+        C::AuthStale => {
+            let mut blocks = vec![shell::forget(ground)];
+            blocks.extend(forge::token(ground));
+            blocks
+        }
         C::AuthTokenRefused => forge::secrets(ground),
         C::AuthOwner => forge::owner(ground),
         C::AuthQuota => forge::quota(ground),

@@ -1,5 +1,7 @@
 //! nginx, and ingress-nginx by its annotations.
 
+use std::fmt::Write as _;
+
 use super::{Ground, Need, paths};
 
 pub(super) fn blocks(ground: &Ground<'_>, need: Need) -> Vec<String> {
@@ -52,7 +54,7 @@ fn location(ground: &Ground<'_>) -> String {
     let mut text = format!("# nginx: in the server of {}, before `location /`\n", ground.host());
     for path in paths(ground.software) {
         let slash = if *path == "/v2" { "/" } else { "" };
-        text.push_str(&format!("location {path}{slash} {{\n{}}}\n", lines(ground)));
+        let _ = write!(text, "location {path}{slash} {{\n{}}}\n", lines(ground));
     }
     text
 }

@@ -77,6 +77,22 @@ pub(super) fn trust(ground: &Ground<'_>) -> String {
     )
 }
 
+pub(super) fn by_name(ground: &Ground<'_>) -> String {
+    format!(
+        "# containerd: /etc/containerd/certs.d/{authority}/hosts.toml\nserver = \"https://{authority}\"\n[host.\"https://{authority}\"]\n  capabilities = [\"pull\", \"resolve\"]\n\n# or k3s: /etc/rancher/k3s/registries.yaml\nmirrors:\n  {authority}:\n    endpoint:\n      - \"https://{authority}\"\n\n# where the name does not resolve, on every such machine\necho '{address}  {host}' >> /etc/hosts",
+        authority = ground.authority(),
+        host = ground.host(),
+        address = ground.address().unwrap_or("<address-of-what-is-in-front>"),
+    )
+}
+
+pub(super) fn forget(ground: &Ground<'_>) -> String {
+    format!(
+        "# people\ndocker logout {authority}\n# Kubernetes: which pull secrets are for it, and who uses them?\nkubectl get secret -A --field-selector type=kubernetes.io/dockerconfigjson\nkubectl -n <namespace> get serviceaccount,pod -o yaml | grep -A2 imagePullSecrets\nkubectl -n <namespace> delete secret <pull-secret>\n# k3s: /etc/rancher/k3s/registries.yaml must not have it either\n# configs:\n#   {authority}:\n#     auth: …",
+        authority = ground.authority(),
+    )
+}
+
 pub(super) fn compare(ground: &Ground<'_>) -> String {
     format!(
         "# where does each route lead?\nkubectl get service,ingress -A -o wide | grep -e {host} -e {word}\n# the site file: take the wrong one out, or correct it\n[routes.<name>]\nurl = \"https://{authority}\"",

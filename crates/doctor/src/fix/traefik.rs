@@ -1,5 +1,7 @@
 //! Traefik: Ingress, `IngressRoute`, and the static configuration, which k3s keeps in a `HelmChartConfig`.
 
+use std::fmt::Write as _;
+
 use super::{Ground, Need, paths};
 
 pub(super) fn blocks(ground: &Ground<'_>, need: Need) -> Vec<String> {
@@ -34,11 +36,12 @@ fn ingress(ground: &Ground<'_>) -> String {
         host = ground.host(),
     );
     for path in paths(ground.software) {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "          - path: {path}\n            pathType: Prefix\n            backend:\n              service:\n                name: {}\n                port:\n                  number: {}\n",
             ground.service(),
             ground.port(),
-        ));
+        );
     }
     text
 }

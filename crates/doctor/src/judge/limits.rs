@@ -34,8 +34,9 @@ fn size(notes: &mut Notes<'_>, limits: &Limits) {
 fn slow(notes: &mut Notes<'_>, slow: &Slow, code: Code, what: &str) -> bool {
     let (code, evidence) = match slow {
         Slow::Passed { .. } | Slow::Untried { .. } => return false,
-        Slow::Cut { millis, answer } => {
-            let late = answer.as_ref().is_some_and(|answer| answer.status == 504);
+        Slow::Cut { millis, whole, answer } => {
+            // Traefik says 504 also when its own time for reading the request is over.
+            let late = *whole && answer.as_ref().is_some_and(|answer| answer.status == 504);
             let code = if late { Code::LimitAnswerTimeout } else { code };
             let end = answer.as_ref().map_or_else(|| "the connection is closed".to_owned(), said);
             (code, format!("{what} is cut off after {}: {end}", seconds(*millis)))

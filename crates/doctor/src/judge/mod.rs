@@ -11,10 +11,13 @@ mod registry;
 mod token;
 mod transfer;
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use railhead_client::Origin;
 use railhead_client::hops::{Answered, Broke, Broken, Walk};
 
+use crate::across::is_at_registry;
 use crate::recognise::{Face, face, is_database, is_full};
 use crate::url::{Url, is_loopback};
 use crate::{Code, Layer, Place, Server};
@@ -56,9 +59,12 @@ pub(crate) fn walk(scene: &Scene<'_>, index: usize) -> Vec<Suspect> {
     registry::judge(&mut notes);
     challenge::judge(&mut notes);
     realm::judge(&mut notes);
-    token::judge(&mut notes);
-    transfer::judge(&mut notes);
-    limits::judge(&mut notes);
+    // Where something else answers at /v2/, what is behind it is something else's, too.
+    if is_at_registry(notes.walk) {
+        token::judge(&mut notes);
+        transfer::judge(&mut notes);
+        limits::judge(&mut notes);
+    }
     notes.suspects
 }
 
@@ -139,7 +145,6 @@ pub(crate) fn code_of(broke: &Broken, tls: bool) -> Code {
         Broke::Unreachable => Code::ConnectUnreachable,
         Broke::ConnectTimeout => Code::ConnectTimeout,
         Broke::NotTls if broke.detail.starts_with("HTTP/") => Code::TlsPlain,
-        Broke::NotTls => Code::HttpForeign,
         Broke::TlsVersion => Code::TlsVersion,
         Broke::TlsName => Code::TlsNameRefused,
         Broke::TlsClientCertificate => Code::TlsClientCert,
@@ -147,7 +152,7 @@ pub(crate) fn code_of(broke: &Broken, tls: bool) -> Code {
         Broke::AnswerTimeout => Code::HttpTimeout,
         Broke::Closed => Code::HttpClosed,
         Broke::NotHttp if !tls && is_tls_record(&broke.detail) => Code::TlsRequired,
-        Broke::NotHttp => Code::HttpForeign,
+        Broke::NotTls | Broke::NotHttp => Code::HttpForeign,
         Broke::HeadTooLarge => Code::HttpHugeHead,
         Broke::BodyCut => Code::HttpCut,
         Broke::BodySlow => Code::HttpEndless,
@@ -170,6 +175,9 @@ pub(crate) fn words_of(broke: &Broken) -> String {
 /// What was asked and what was said, in one line.
 pub(crate) fn said(answer: &Answered) -> String {
     let mut text = format!("{} → {}", answer.asked, answer.status);
+    if let Some(error) = registrys_error(answer) {
+        return format!("{text} {error}");
+    }
     if let Some(kind) = answer.media_type() {
         text.push(' ');
         text.push_str(&kind);
@@ -181,11 +189,21 @@ pub(crate) fn said(answer: &Answered) -> String {
         text.push('"');
     }
     match face(answer) {
-        Face::Front(front) => text.push_str(&format!(" ({})", front.name())),
+        Face::Front(front) => {
+            let _ = write!(text, " ({})", front.name());
+        }
         Face::Forge => text.push_str(" (the forge)"),
         _ => {}
     }
     text
+}
+
+/// The first error that a registry wrote into its answer: code and message.
+fn registrys_error(answer: &Answered) -> Option<String> {
+    let code = shortened(&answer.error_code()?);
+    let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    let message = shortened(body["errors"][0]["message"].as_str().unwrap_or_default());
+    Some(if message.is_empty() { code } else { format!("{code}: {message}") })
 }
 
 /// The title of a page, else the first words.

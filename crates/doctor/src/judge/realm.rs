@@ -1,5 +1,7 @@
 //! The token endpoint: where the challenge says that it is, and what is there.
 
+use std::fmt::Write as _;
+
 use railhead_client::hops::{Answered, RealmSeen, Walk};
 
 use super::{Notes, Scene, failure_of, host_of, realm_of, registry, said, url_of, words_of};
@@ -74,13 +76,13 @@ fn evidence(scene: &Scene<'_>, walk: &Walk, realm: &Url, code: Code) -> String {
     if code == Code::RealmScheme {
         let secure = scene.walks.iter().find(|walk| walk.tls.seen().is_some() && host_of(walk) == realm.host);
         if let Some(secure) = secure {
-            text.push_str(&format!(", while TLS answers at {} ({})", secure.route.url, secure.route.name));
+            let _ = write!(text, ", while TLS answers at {} ({})", secure.route.url, secure.route.name);
         }
         if walk.route.is_tls() {
             text.push_str("; either ROOT_URL says http, or X-Forwarded-Proto does not arrive");
         }
     } else {
-        text.push_str(&format!(", and the registry is {}", scene.place.host));
+        let _ = write!(text, ", and the registry is {}", scene.place.host);
     }
     text
 }

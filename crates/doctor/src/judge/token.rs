@@ -1,6 +1,6 @@
 //! Tokens, and `/v2/` with one.
 
-use railhead_client::hops::{Step, TokenSeen};
+use railhead_client::hops::{Answered, Step, TokenSeen};
 
 use super::{Notes, failure_of, realm_of, said};
 use crate::Code;
@@ -73,5 +73,16 @@ fn issued(notes: &mut Notes<'_>, step: &Step<TokenSeen>, named: bool) {
         (Some(account), true) => format!("for {account}, "),
         _ => String::new(),
     };
-    notes.note(code, format!("{who}{}", said(answer))).realm = realm;
+    let open =
+        notes.walk.read_as_nobody.as_ref().filter(|answer| answer.status == 200 && is_registrys(answer));
+    let code = if code == Code::AuthRefused && open.is_some() { Code::AuthStale } else { code };
+    let without = open.map(|answer| format!("{}: without a login, {}", notes.walk.route.name, said(answer)));
+    let suspect = notes.note(code, format!("{who}{}", said(answer)));
+    suspect.realm = realm;
+    suspect.evidence.extend(without);
+}
+
+/// Whether a list of tags can be the registry's own.
+fn is_registrys(answer: &Answered) -> bool {
+    !matches!(face(answer), Face::Html | Face::SignOn | Face::RobotCheck | Face::Front(_))
 }

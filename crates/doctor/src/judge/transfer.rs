@@ -67,11 +67,9 @@ fn read(notes: &mut Notes<'_>, answer: &Answered) {
             Code::ReadMisrouted
         }
         (_, Face::RobotCheck) => Code::RouteChallengePage,
-        (200, _) => return,
-        (404, Face::Registry) => return,
         // A forge has no registry for an owner that does not exist.
         (404, Face::Forge) if named => Code::AuthOwner,
-        (404, Face::Forge) => return,
+        (200, _) | (404, Face::Registry | Face::Forge) => return,
         (404, _) => Code::ReadMisrouted,
         // Nobody logged in: what is not public cannot be read.
         (401 | 403, _) if !logged_in => return,
@@ -90,6 +88,11 @@ fn is_about_the_name(answer: &Answered) -> bool {
     matches!(answer.error_code().as_deref(), Some("NAME_UNKNOWN" | "NAME_INVALID"))
 }
 
+/// Railhead's words for it; its code is the one for every refusal.
+fn says_no_owner(answer: &Answered) -> bool {
+    answer.body.contains("there is no user or organisation")
+}
+
 fn write(notes: &mut Notes<'_>, seen: &WriteSeen) {
     if notes.common(&seen.begin) {
         return;
@@ -99,12 +102,15 @@ fn write(notes: &mut Notes<'_>, seen: &WriteSeen) {
         notes.note(code, said(&seen.begin));
         return;
     }
-    location(notes, seen);
+    let astray = location(notes, seen);
     match &seen.patch {
         Some(Step::Broken { broke, .. }) => notes.broken("PATCH of an upload", broke),
         Some(Step::Taken { seen, .. }) if seen.status != 202 => {
             let code = patch(seen);
-            notes.note(code, said(seen));
+            // At a wrong address nobody knows the upload.
+            if !(astray && code == Code::WritePatch) {
+                notes.note(code, said(seen));
+            }
             return;
         }
         _ => {}
@@ -132,6 +138,7 @@ fn begin(notes: &Notes<'_>, answer: &Answered) -> Code {
         (_, Face::Front(_) | Face::Html | Face::SignOn) => Code::RouteMethod,
         (404 | 400, _) if is_about_the_name(answer) => Code::AuthOwner,
         (404, Face::Forge) => Code::AuthOwner,
+        (403, _) if says_no_owner(answer) => Code::AuthOwner,
         (401 | 403, _) => Code::AuthWrite,
         (404, Face::Registry) if notes.walk.read.seen().is_some() => Code::AuthOwner,
         (404 | 405, _) => Code::RouteMethod,
@@ -155,16 +162,16 @@ fn patch(answer: &Answered) -> Code {
         400 if face != Face::Registry => Code::RouteChunked,
         413 if matches!(face, Face::Registry) => Code::AuthQuota,
         413 => Code::LimitSize,
-        403 | 404 | 405 if matches!(face, Face::Front(_) | Face::Html) => Code::RouteMethod,
+        403..=405 if matches!(face, Face::Front(_) | Face::Html) => Code::RouteMethod,
         403 | 409 if answer.body.to_ascii_lowercase().contains("quota") => Code::AuthQuota,
         429 | 500.. => failed(answer),
         _ => Code::WritePatch,
     }
 }
 
-/// An upload goes on where it was begun, or at the public host.
-fn location(notes: &mut Notes<'_>, seen: &WriteSeen) {
-    let Some(own) = url_of(notes.walk) else { return };
+/// An upload goes on where it was begun, or at the public host. True if it does not.
+fn location(notes: &mut Notes<'_>, seen: &WriteSeen) -> bool {
+    let Some(own) = url_of(notes.walk) else { return false };
     let came = seen.begin.header("location").map(shortened);
     let Some(target) = seen.location.as_deref().and_then(Url::parse) else {
         let evidence = match came {
@@ -172,15 +179,17 @@ fn location(notes: &mut Notes<'_>, seen: &WriteSeen) {
             None => format!("{} → 202 without Location", seen.begin.asked),
         };
         notes.note(Code::WriteLocation, evidence);
-        return;
+        return true;
     };
     let place = notes.scene.place;
     let at_host = target.host == place.host_name()
         && target.https
         && (target.port == place.port() || target.port == 443);
-    if !target.same_origin(&own) && !at_host {
+    let astray = !target.same_origin(&own) && !at_host;
+    if astray {
         let target = Url { path: target.bare_path().to_owned(), ..target };
         let evidence = format!("{} → 202, and goes on at {target}", seen.begin.asked);
         notes.note(Code::WriteLocation, evidence);
     }
+    astray
 }

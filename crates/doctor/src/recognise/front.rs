@@ -40,7 +40,7 @@ impl Front {
     }
 }
 
-/// What HAProxy says below its headline.
+/// What `HAProxy` says below its headline.
 const HAPROXY: [&str; 12] = [
     "No server is available to handle this request.",
     "Request forbidden by administrative rules.",

@@ -3,7 +3,7 @@
 //! Order: [`Front`] is told from pages that a proxy writes itself and from headers; [`Software`] from the challenge, the
 //! paths beside the hops, and cookies. [`Face`] says what kind of answer one is, whoever wrote it.
 //!
-//! Every sign was seen on the real program (Gitea 1.25, Traefik 3, nginx 1.22, HAProxy 2.6, Caddy 2.6, distribution 2.8),
+//! Every sign was seen on the real program (Gitea 1.25, Traefik 3, nginx 1.22, `HAProxy` 2.6, Caddy 2.6, distribution 2.8),
 //! or is documented by its maker. A sign that several programs share names none of them.
 
 mod face;

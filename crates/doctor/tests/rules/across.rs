@@ -26,7 +26,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Pod and NodePort answer 401, the hostname 404, the realm is on http.
+/// Pod and `NodePort` answer 401, the hostname 404, the realm is on http.
 fn seed() -> Vec<Walk> {
     let challenge = gitea_challenge("http://git.example.com/v2/token");
     let mut walks = vec![gitea_with(POD, &challenge), gitea_with(NODEPORT, &challenge)];
@@ -56,6 +56,8 @@ fn one_explains_another() -> Vec<Case> {
     };
     let mut railhead = gitea_with(POD, "Bearer realm=\"https://git.example.com/token\",service=\"railhead\"");
     railhead.behind.version = None;
+    let mut astray = railhead.clone();
+    astray.realm = broken(Broke::Refused, "connection refused");
     let mut older = gitea(POD);
     older.behind.version =
         Some(answer("GET x", 200, &[("content-type", "application/json")], r#"{"version":"1.21.0"}"#));
@@ -86,7 +88,41 @@ fn one_explains_another() -> Vec<Case> {
             dropped(|walk| (walk.token, walk.authenticated) = (taken(token(401, false)), skipped(None))),
             [Code::RouteAuthDropped],
         ),
+        Case::of(
+            "an address misses a route by name",
+            [
+                gitea(HTTPS),
+                answered("mirror=http://203.0.113.254", traefik_404("GET http://203.0.113.254/v2/")),
+            ],
+            [Code::ClientByAddress],
+        ),
+        Case::of(
+            "an address misses a route by name, with its certificate",
+            [
+                gitea(HTTPS),
+                with_problems(
+                    answered("mirror=https://203.0.113.254", traefik_404("GET https://203.0.113.254/v2/")),
+                    &[TlsProblem::WrongName],
+                ),
+            ],
+            [Code::ClientByAddress],
+        ),
+        Case::of(
+            "an address is not in the certificate",
+            [gitea(HTTPS), with_problems(gitea("mirror=https://203.0.113.254"), &[TlsProblem::WrongName])],
+            [Code::TlsName],
+        ),
+        Case::of(
+            "neither name nor address has a route",
+            [answered(HTTPS, traefik_404(V2)), answered("mirror=http://203.0.113.254", traefik_404("GET x"))],
+            [Code::Route404],
+        ),
         Case::of("two registries", [gitea(HTTPS), railhead], [Code::RouteOther]),
+        Case::of(
+            "two registries, and the realm of one is at the other",
+            [gitea(HTTPS), astray],
+            [Code::RouteOther],
+        ),
         Case::of("two versions", [gitea(HTTPS), older], [Code::RouteOther]),
         Case::of(
             "an address in two headers",

@@ -52,6 +52,39 @@ fn a_fix_uses_the_names_of_the_cluster() {
 }
 
 #[test]
+fn a_route_to_a_service_names_it_in_fixes() {
+    let service = gitea("service=http://git.example.com,connect=gitea-http.forge.svc.cluster.local:3001");
+    let fix = first_fix(&Place::new("git.example.com"), vec![answered(HTTPS, traefik_404(V2)), service]);
+    for part in ["namespace: forge\n", "name: gitea-http\n", "number: 3001\n"] {
+        assert!(fix.contains(part), "{part}: {fix}");
+    }
+}
+
+#[test]
+fn what_a_pod_says_itself_is_not_mended_in_front() {
+    let challenge = gitea_challenge("http://git.example.com/v2/token");
+    let pod = gitea_with("pod=http://git.example.com,connect=10.42.0.7:3000", &challenge);
+    let diagnosis =
+        diagnose(&Place::new("git.example.com"), vec![pod, answered(HTTPS, traefik_404(V2))], now());
+    let fix = &diagnosis.findings[1].fix;
+    assert!(fix.contains("ROOT_URL = https://git.example.com/") && !fix.contains("trustedIPs"), "{fix}");
+}
+
+#[test]
+fn a_mirror_by_address_is_told_the_name() {
+    let mirror = answered("mirror=http://203.0.113.254", traefik_404("GET http://203.0.113.254/v2/"));
+    let fix = first_fix(&Place::new("git.example.com"), vec![gitea(HTTPS), mirror]);
+    for part in [
+        "[host.\"https://git.example.com\"]",
+        "mirrors:\n  git.example.com:",
+        "echo '203.0.113.254  git.example.com'",
+    ] {
+        assert!(fix.contains(part), "{part}: {fix}");
+    }
+    assert!(!fix.contains("kind: Ingress"), "the proxy is not to blame: {fix}");
+}
+
+#[test]
 fn where_nothing_shows_the_likely_ones_are_given() {
     let challenge = gitea_challenge("http://git.example.com/v2/token");
     let fix = first_fix(&Place::new("git.example.com"), vec![gitea_with(HTTPS, &challenge)]);

@@ -15,6 +15,15 @@ pub fn cases() -> Vec<Case> {
     let new = TokenSeen { has_access_token: true, ..token(200, false) };
     let one_name = Walk { anonymous_token: taken(new.clone()), token: taken(new), ..gitea(HTTPS) };
     let refused = Walk { token: taken(token(401, false)), ..until_token() };
+    let mut stale = refused.clone();
+    stale.read_as_nobody = Some(answer(
+        READ,
+        200,
+        &[("content-type", "application/json")],
+        r#"{"name":"alice/app","tags":["v1"]}"#,
+    ));
+    let mut paged = refused.clone();
+    paged.read_as_nobody = Some(answer(READ, 200, &[("content-type", "text/html")], "<!doctype html>"));
     let scope = "reqPackageAccess\n";
     let gitea_denies = |asked| {
         answer(
@@ -42,6 +51,8 @@ pub fn cases() -> Vec<Case> {
         Case::of("no token", [nothing], [Code::TokenInvalid]),
         Case::of("access_token only", [one_name], [Code::TokenOneName]),
         Case::of("refused", [refused], [Code::AuthRefused]),
+        Case::of("refused, where everybody may read", [stale], [Code::AuthStale]),
+        Case::of("refused, where everybody gets a page", [paged], [Code::AuthRefused]),
         Case::of("the registry refuses its own token", [logged_out], [Code::AuthTokenRefused]),
         Case::of("may not read", [unread(refusal(READ, 403, "DENIED", "may not"))], [Code::AuthRead]),
         Case::of("may neither read nor write", [both], [Code::AuthRead]),
@@ -56,6 +67,16 @@ pub fn cases() -> Vec<Case> {
         Case::of(
             "no such owner",
             [begin(refusal(BEGIN, 404, "NAME_UNKNOWN", "no owner"))],
+            [Code::AuthOwner],
+        ),
+        Case::of(
+            "no such owner, Railhead",
+            [begin(refusal(
+                BEGIN,
+                403,
+                "DENIED",
+                "there is no user or organisation 'nobody'; push below your own name",
+            ))],
             [Code::AuthOwner],
         ),
         Case::of("nobody named an owner", [nobody(unread(gitea_404(READ)))], [])

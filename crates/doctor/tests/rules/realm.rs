@@ -47,13 +47,13 @@ fn places() -> Vec<Case> {
         Case::of("another host", [told(HTTPS, "https://old.example.com/v2/token")], [Code::RealmHost]),
         Case::of("another port", [told(HTTPS, "https://git.example.com:3000/v2/token")], [Code::RealmPort]),
         Case::of("the port is lost", [told("https=https://git.example.com:8443", REALM)], [Code::RealmPort])
-            .at(|place| place.host = "git.example.com:8443".to_owned()),
+            .at(|place| "git.example.com:8443".clone_into(&mut place.host)),
         Case::of(
             "the port is kept",
             [told("https=https://git.example.com:8443", "https://git.example.com:8443/v2/token")],
             [],
         )
-        .at(|place| place.host = "git.example.com:8443".to_owned()),
+        .at(|place| "git.example.com:8443".clone_into(&mut place.host)),
         Case::of(
             "a NodePort names the host",
             [gitea("nodeport=http://203.0.113.254:32166"), gitea(HTTPS)],

@@ -1,8 +1,9 @@
 //! What is in front.
 
-use railhead_client::hops::{Answered, Redirect, Walk};
+use railhead_client::hops::{Answered, Redirect, Walk, WriteSeen};
 use railhead_doctor::testing::{
-    answer, answered, arrived, broken, gitea, gitea_404, nginx_page, page, refusal, taken, traefik_404,
+    answer, answered, arrived, broken, gitea, gitea_404, nginx_page, page, refusal, skipped, taken,
+    traefik_404,
 };
 use railhead_doctor::{Code, Layer};
 
@@ -40,6 +41,16 @@ fn pages() -> Vec<Case> {
     let mut beside = answered(HTTPS, traefik_404(V2));
     beside.behind.root =
         Some(answer("GET https://git.example.com/", 303, &[("location", "/user/login")], ""));
+    let json = [("content-type", "application/json")];
+    let mut taken_by_another = gitea(HTTPS);
+    taken_by_another.registry = taken(answer(V2, 200, &json, r#"{"status":"ok"}"#));
+    taken_by_another.challenge = skipped(None);
+    taken_by_another.write = taken(WriteSeen {
+        begin: answer("POST x", 200, &json, r#"{"status":"ok"}"#),
+        location: None,
+        patch: None,
+        cancel: None,
+    });
     vec![
         Case::of("Traefik", v2(traefik_404(V2)), [Code::Route404]),
         Case::of("nginx", v2(nginx_page(V2, 404)), [Code::Route404]),
@@ -51,6 +62,7 @@ fn pages() -> Vec<Case> {
             v2(page(V2, 200, &[], "<!DOCTYPE html><title>Gitea: Git</title>")),
             [Code::RouteMisrouted],
         ),
+        Case::of("another application takes everything", [taken_by_another], [Code::AppNotRegistry]),
         Case::of("a stripped prefix", v2(distribution), [Code::RouteMisrouted]),
         Case::of(
             "Railhead without its prefix",

@@ -50,12 +50,17 @@ fn writes() -> Vec<Case> {
     if let Step::Taken { seen, .. } = &mut nowhere.write {
         seen.begin.headers.retain(|(name, _)| name != "location");
     }
+    let mut lost = at("http://gitea-http:3000/v2/alice/app/blobs/uploads/x1");
+    if let Step::Taken { seen, .. } = &mut lost.write {
+        seen.patch = Some(taken(refusal(PATCH, 404, "BLOB_UPLOAD_UNKNOWN", "")));
+    }
     let uncancelled = with(|write| write.cancel = Some(taken(refusal("DELETE x", 405, "UNSUPPORTED", ""))));
     let undeleted = with(|write| write.cancel = Some(taken(nginx_page("DELETE x", 403))));
     vec![
         Case::of("GET only", [begin(nginx_page(BEGIN, 403))], [Code::RouteMethod]),
         Case::of("no DELETE", [undeleted], [Code::RouteMethod]),
         Case::of("no Location", [nowhere], [Code::WriteLocation]),
+        Case::of("a Location inside, where nothing is known of it", [lost], [Code::WriteLocation]),
         Case::of(
             "a Location inside",
             [at("http://gitea-http:3000/v2/alice/app/blobs/uploads/x1")],
@@ -100,7 +105,9 @@ fn limits() -> Vec<Case> {
     };
     let limited = |limits| [Walk { limits: Some(limits), ..gitea(HTTPS) }];
     let size = |seen| SizeLimit { passed: 0, refused: Some(((1 << 20) + 1, seen)) };
-    let cut = |answer| Slow::Cut { millis: 60_012, answer };
+    let cut = |answer| Slow::Cut { millis: 60_012, whole: false, answer };
+    let late = || answer(PATCH, 504, &[], "Gateway Timeout");
+    let sent = Slow::Cut { millis: 60_012, whole: true, answer: Some(late()) };
     vec![
         Case::of("no limits", limited(healthy()), []),
         Case::of(
@@ -117,6 +124,16 @@ fn limits() -> Vec<Case> {
             "60 s",
             limited(Limits { trickle: cut(None), pause: cut(None), ..healthy() }),
             [Code::LimitReadTimeout],
+        ),
+        Case::of(
+            "60 s, as Traefik says it",
+            limited(Limits { trickle: cut(Some(late())), pause: cut(Some(late())), ..healthy() }),
+            [Code::LimitReadTimeout],
+        ),
+        Case::of(
+            "504 when all was sent",
+            limited(Limits { trickle: sent, ..healthy() }),
+            [Code::LimitAnswerTimeout],
         ),
         Case::of(
             "60 s of silence",

@@ -5,7 +5,7 @@
 mod asked;
 mod print;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,18 +14,20 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use railhead_client::Credentials;
-use railhead_client::hops::{LimitSettings, Route, Settings, Walker};
-use railhead_doctor::{Class, Diagnosis, Layer, Names, Owners, Place, Software, diagnose};
+use railhead_client::hops::{LimitSettings, Route, Settings, Slow, Walker};
+use railhead_doctor::{Class, Diagnosis, Layer, Names, Owners, Place, Server, Software, diagnose};
 use railhead_oci::RepositoryName;
-use railhead_operate::Site;
-use secrecy::SecretString;
+use railhead_operate::{Evidence, Kind, Secrets, Site};
+use serde::Serialize;
 
 pub use self::asked::owner;
 use self::asked::{Host, duration, resolution};
 use super::Context;
-use crate::config::read_secret;
+use super::operator::{account, block_on, keep, path, routes_or, site_of, token, warn_of_plain};
 use crate::failure::{Exit, Failure, Result};
 
+/// What is tried when nobody names a route.
+const SCHEMES: [&str; 2] = ["https", "http"];
 /// What is read and written when nobody names a repository and nobody logs in.
 const NOBODYS: &str = "railhead/doctor";
 /// The image that is tried at the account's own name.
@@ -36,6 +38,7 @@ const IMAGE: &str = "railhead-doctor";
 /// Walks every route from the name to the start of an upload, which is cancelled, and ends with the exit code of the
 /// verdict. Without --route the routes are those of the site file, or https and http of the host. The account's token
 /// comes from RAILHEAD_TOKEN or --token-file, and is sent to the registry's own token endpoint only.
+#[expect(clippy::doc_markdown, reason = "this is help for a terminal, not Markdown")]
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// The registry as images name it; without it, the site file's
@@ -54,7 +57,7 @@ pub struct Doctor {
     #[arg(long = "resolve", value_name = "HOST=ADDRESS[,ADDRESS]", value_parser = resolution)]
     resolve: Vec<(String, Vec<IpAddr>)>,
     /// Begin no upload
-    #[arg(long)]
+    #[arg(long, conflicts_with = "limits")]
     no_write: bool,
     /// Look for limits of size and time in front, which takes about as long as --limits-time
     #[arg(long)]
@@ -68,20 +71,46 @@ pub struct Doctor {
     /// Who owns a layer, as in routing=cluster-team; repeat it for others
     #[arg(long = "owner", value_name = "LAYER=WHO", value_parser = owner)]
     owners: Vec<(Layer, String)>,
+    /// Keep the diagnosis as evidence in this directory [default: the site's, if there is a site file]
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+}
+
+/// A diagnosis for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+    /// Where it is kept, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<PathBuf>,
 }
 
 impl Doctor {
     /// Runs it; the code of the verdict.
     pub fn run(self, context: &Context) -> Result<ExitCode> {
-        let site = site(context)?;
         let account = self.account(context)?;
-        let (place, routes) = self.place(context, &site)?;
-        let diagnosis = self.diagnose(&place, &routes, account)?;
-        context.printer.data(&diagnosis, || print::text(&diagnosis))?;
+        let host = self.host(context)?;
+        let site = site_of(context, &host.authority)?;
+        let routes = self.routes(context, &site, &host)?;
+        let place = self.place(&site, host);
+        if account.is_some() && !place.assumed_routes {
+            warn_of_plain(context, &routes);
+        }
+        let diagnosis = self.diagnose(&place, &routes, account.as_ref())?;
+        for what in untried(&diagnosis, account.is_some(), self.limits) {
+            context.printer.note(&what);
+        }
+        let kept = self.keep(site, &diagnosis, account.as_ref());
+        // A diagnosis that cannot be kept is shown all the same.
+        let evidence = kept.as_ref().ok().cloned().flatten();
+        let shown = Shown { diagnosis: &diagnosis, evidence: evidence.clone() };
+        context.printer.data(&shown, || print::text(&diagnosis, evidence.as_deref()))?;
+        kept?;
         Ok(ExitCode::from(diagnosis.verdict.exit))
     }
 
-    fn diagnose(&self, place: &Place, routes: &[Route], account: Option<Credentials>) -> Result<Diagnosis> {
+    fn diagnose(&self, place: &Place, routes: &[Route], account: Option<&Credentials>) -> Result<Diagnosis> {
         let named = place.repository.as_deref().unwrap_or(NOBODYS);
         let repository = named.parse().map_err(|error| {
             Failure::new(Exit::Usage, format!("'{named}' cannot be the name of a repository"))
@@ -89,10 +118,11 @@ impl Doctor {
                 .hint("name one that is allowed with --repository OWNER/IMAGE")
         })?;
         let mut settings = Settings::new(place.host.clone(), repository);
-        settings.account = account;
+        settings.account = account.cloned();
         settings.known = routes.to_vec();
         settings.resolve = self.resolve.iter().cloned().collect::<BTreeMap<_, _>>();
         settings.write = !self.no_write;
+        settings.open_login = !place.assumed_routes;
         if let Some(timeout) = self.timeout {
             (settings.connect_timeout, settings.answer_timeout) = (timeout, timeout);
         }
@@ -101,55 +131,45 @@ impl Doctor {
             LimitSettings { time, ..LimitSettings::default() }
         });
         let walker = Walker::new(settings)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(Exit::Failed, "cannot start the runtime").because(&error))?;
-        let walks = runtime.block_on(walker.walk_all(routes));
+        let walks = block_on(walker.walk_all(routes))?;
         Ok(diagnose(place, walks, Timestamp::now()))
     }
 
-    /// What is known of the registry, and the ways to it.
-    fn place(&self, context: &Context, site: &Site) -> Result<(Place, Vec<Route>)> {
-        let host = match (&self.host, &site.host) {
-            (Some(host), _) => host.clone(),
-            (None, Some(host)) => host.parse().map_err(|error: String| Failure::new(Exit::Usage, error))?,
-            (None, None) => {
-                return Err(Failure::new(Exit::Usage, "there is no registry to look at")
-                    .hint("name its host, as in `railhead doctor git.example.com`, or in the site file"));
-            }
-        };
-        // A site file says nothing about another registry.
-        let here = site.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&host.authority));
-        let site = if here { site.clone() } else { Site::default() };
-        if !here {
-            context.printer.note("the site file is another registry's, and is not used");
+    /// The registry that was named, or the site's.
+    fn host(&self, context: &Context) -> Result<Host> {
+        if let Some(host) = &self.host {
+            return Ok(host.clone());
         }
-        let mut routes = if self.routes.is_empty() { site.routes.clone() } else { self.routes.clone() };
-        let assumed_routes = routes.is_empty();
-        if assumed_routes {
-            routes = host.routes().map_err(|error| Failure::of(Exit::Usage, &error))?;
+        match context.site()?.host {
+            Some(host) => host.parse().map_err(|error: String| Failure::new(Exit::Usage, error)),
+            None => Err(Failure::new(Exit::Usage, "there is no registry to look at")
+                .hint("name its host, as in `railhead doctor git.example.com`, or in the site file")),
         }
+    }
+
+    fn routes(&self, context: &Context, site: &Site, host: &Host) -> Result<Vec<Route>> {
+        let mut routes = routes_or(context, &self.routes, site, &host.authority, &SCHEMES)?;
         if let Some(ca) = path(context, context.common.ca.as_ref(), "RAILHEAD_CA") {
+            // The challenge on a route of plain HTTP may lead to TLS.
             for route in &mut routes {
                 route.ca.get_or_insert_with(|| ca.clone());
             }
         }
-        let mut names = BTreeSet::new();
-        if let Some(twice) = routes.iter().find(|route| !names.insert(route.name.as_str())) {
-            return Err(Failure::new(Exit::Usage, format!("there are two routes named '{}'", twice.name)));
-        }
-        let place = Place {
+        Ok(routes)
+    }
+
+    /// What is known of the registry.
+    fn place(&self, site: &Site, host: Host) -> Place {
+        Place {
             host: host.authority,
             path: host.path,
             forge: site.forge.and_then(|forge| forge.word().parse::<Software>().ok()),
-            owners: self.owners(&site.owners),
+            owners: self.owners(site.owners()),
             account: self.user.clone(),
-            repository: self.repository(&site),
-            names: Names { namespace: site.cluster.namespace.clone(), ..Names::default() },
-            assumed_routes,
-        };
-        Ok((place, routes))
+            repository: self.repository(site),
+            names: Names::default(),
+            assumed_routes: self.routes.is_empty() && site.routes().is_empty(),
+        }
     }
 
     fn owners(&self, known: &Owners) -> Owners {
@@ -166,39 +186,58 @@ impl Doctor {
         Some(format!("{}/{IMAGE}", owner.to_lowercase()))
     }
 
+    /// Who logs in. A token that lies about for other commands keeps nobody from a diagnosis without a login.
     fn account(&self, context: &Context) -> Result<Option<Credentials>> {
-        let file = path(context, context.common.token_file.as_ref(), "RAILHEAD_TOKEN_FILE");
-        let secret: Option<SecretString> = match (file, context.layers.variable("RAILHEAD_TOKEN")) {
-            (Some(file), _) => Some(read_secret(&file)?),
-            (None, token) => token.map(Into::into),
-        };
-        match (self.user.clone(), secret) {
-            (Some(user), Some(secret)) => Ok(Some(Credentials { user, secret })),
-            (Some(user), None) => Err(Failure::new(Exit::Usage, format!("there is no token for {user}"))
-                .hint("put it into RAILHEAD_TOKEN, or name a file with --token-file")),
-            (None, Some(_)) => {
-                context.printer.note("there is a token, but no --user: nobody logs in");
-                Ok(None)
-            }
-            (None, None) => Ok(None),
+        if self.user.is_none() && token(context)?.is_some() {
+            context.printer.note("there is a token, but no --user: nobody logs in");
+            return Ok(None);
         }
+        account(context, self.user.as_deref())
+    }
+
+    /// Keeps the diagnosis where somebody said, or with the site's evidence; nowhere where there is no site.
+    fn keep(
+        &self,
+        mut site: Site,
+        diagnosis: &Diagnosis,
+        account: Option<&Credentials>,
+    ) -> Result<Option<PathBuf>> {
+        match &self.evidence {
+            Some(directory) => site.evidence.clone_from(directory),
+            None if site.file.is_none() => return Ok(None),
+            None => {}
+        }
+        let healthy = diagnosis.verdict.class == Class::Healthy;
+        let server = diagnosis.servers.iter().find(|server| server.software.is_some()).map(Server::words);
+        let evidence = Evidence::new(Kind::Doctor, &diagnosis.host, healthy, diagnosis)?
+            .with_versions(server.map(|words| ("server".to_owned(), words)));
+        let accounts = account.map(|account| (account.user.as_str(), &account.secret));
+        keep(&site, &evidence, &Secrets::new(accounts)).map(Some)
     }
 }
 
-/// The site file, or nothing where there is none.
-fn site(context: &Context) -> Result<Site> {
-    let Some(file) = context.layers.site_file() else { return Ok(Site::default()) };
-    Site::read(&file).map_err(|error| {
-        let failure = Failure::of(Exit::Usage, &error);
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+/// What could not be tried, a line each.
+fn untried(diagnosis: &Diagnosis, login: bool, limits: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    let asked = diagnosis.walks.iter().any(|walk| walk.challenge.seen().is_some());
+    if asked && !login {
+        lines.push(
+            "nobody logged in: --user NAME, with RAILHEAD_TOKEN, tries reading and writing too".to_owned(),
+        );
+    }
+    for walk in diagnosis.walks.iter().filter(|_| limits) {
+        let name = &walk.route.name;
+        match &walk.limits {
+            None => lines.push(format!("{name}: no upload could be begun, so no limits were looked for")),
+            Some(seen) => {
+                let slow = [&seen.trickle, &seen.pause];
+                if let Some(why) = slow.into_iter().find_map(Slow::untried) {
+                    lines.push(format!("{name}: slow uploads were not tried: {why}"));
+                }
+            }
         }
-    })
-}
-
-fn path(context: &Context, flag: Option<&PathBuf>, variable: &str) -> Option<PathBuf> {
-    flag.cloned().or_else(|| context.layers.variable(variable).map(Into::into))
+    }
+    lines
 }
 
 /// The exit codes beyond those that every command has, for the reference.

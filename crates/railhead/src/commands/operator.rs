@@ -12,8 +12,8 @@ use super::Context;
 use crate::config::read_secret;
 use crate::failure::{Exit, Failure, Result};
 
-/// The way to `host` when nobody says another one.
-const DEFAULT_ROUTE: &str = "https";
+/// The scheme of the way to `host` when nobody says another one; the route is called by it.
+const DEFAULT_SCHEME: &str = "https";
 
 /// Runs a command's future to its end.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
@@ -65,11 +65,24 @@ pub fn site_of(context: &Context, host: &str) -> Result<Site> {
 
 /// The routes to `host`: those of the flags, of the site, or https. `--ca` is for those that name no authority.
 pub fn routes(context: &Context, flags: &[Route], site: &Site, host: &str) -> Result<Vec<Route>> {
+    routes_or(context, flags, site, host, &[DEFAULT_SCHEME])
+}
+
+/// The same, where other schemes than https are tried when nobody names a route.
+pub fn routes_or(
+    context: &Context,
+    flags: &[Route],
+    site: &Site,
+    host: &str,
+    schemes: &[&str],
+) -> Result<Vec<Route>> {
     let mut routes = if flags.is_empty() { site.routes().to_vec() } else { flags.to_vec() };
     if routes.is_empty() {
-        let url: Origin =
-            format!("https://{host}").parse().map_err(|error| Failure::of(Exit::Usage, &error))?;
-        routes.push(Route::new(DEFAULT_ROUTE, url));
+        for scheme in schemes {
+            let url: Origin =
+                format!("{scheme}://{host}").parse().map_err(|error| Failure::of(Exit::Usage, &error))?;
+            routes.push(Route::new(*scheme, url));
+        }
     }
     if let Some(ca) = path(context, context.common.ca.as_ref(), "RAILHEAD_CA") {
         for route in routes.iter_mut().filter(|route| route.is_tls()) {
@@ -85,8 +98,8 @@ pub fn routes(context: &Context, flags: &[Route], site: &Site, host: &str) -> Re
 
 /// Says it when a token goes where everybody on the way can read it.
 pub fn warn_of_plain(context: &Context, routes: &[Route]) {
-    for route in routes.iter().filter(|route| !route.url.is_private()) {
-        let url = &route.url;
+    let open = routes.iter().filter(|route| !route.url.is_private());
+    for url in open.map(|route| route.url.to_string()).collect::<BTreeSet<_>>() {
         context.printer.warning(&format!("{url} is not encrypted: everybody on the way can read the token"));
     }
 }

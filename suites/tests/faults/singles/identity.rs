@@ -43,6 +43,17 @@ fn tokens() -> Vec<Case> {
             warning("RH-TOKEN-ONE-NAME", "application"),
             |bench| bench.broken(|script| script.body("GET", "/token", "\"token\"", "\"t_ken\"")),
         ),
+        single(
+            "the token is revoked, and everybody may pull",
+            "Gitea, nginx",
+            error("RH-AUTH-STALE", "identity"),
+            |bench| {
+                let (forge, account) = bench.gitea_public();
+                let secret = forge.token("revoked", "write:package");
+                forge.revoke("revoked");
+                gitea(bench, &account.with_secret(secret))
+            },
+        ),
         single("the token of the account is wrong", "Gitea, nginx", refused(), |bench| {
             let wrong = "0123456789abcdef0123456789abcdef01234567";
             gitea(bench, &bench.gitea().1.clone().with_secret(wrong))

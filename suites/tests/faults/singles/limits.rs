@@ -1,5 +1,6 @@
 //! What is in front lets little through, or not for long: found with `--limits`.
 
+use railhead_suites::breaker::Script;
 use railhead_suites::proxies::{Dynamic, Traefik};
 
 use super::single;
@@ -16,6 +17,21 @@ pub fn cases() -> Vec<Case> {
             "Railhead, nginx",
             error("RH-LIMIT-SIZE", "routing"),
             |bench| nginx(bench, "client_max_body_size 1m; proxy_request_buffering off;"),
+        ),
+        single(
+            "a CDN refuses bodies above 100 MB",
+            "Railhead, breaker (Cloudflare)",
+            error("RH-LIMIT-SIZE", "routing"),
+            |bench| {
+                let fields =
+                    ["Server: cloudflare", "CF-RAY: 8c0f0f0f0f0f0f0f-FRA", "Content-Type: text/html"];
+                let page = "<html><head><title>413 Payload Too Large</title></head><body><center>\
+                            <h1>413 Payload Too Large</h1></center><hr><center>cloudflare</center></body></html>";
+                let refusing = |script: Script| {
+                    script.refuse_larger(100_000_000, "413 Payload Too Large", &fields, page)
+                };
+                bench.broken(refusing).with(&LIMITS)
+            },
         ),
         single(
             "the registry refuses bodies above 100 MiB",

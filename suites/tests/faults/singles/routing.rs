@@ -1,13 +1,17 @@
 //! What is in front does not bring `/v2/` to the registry.
 
 use railhead_suites::breaker::Script;
+use railhead_suites::certificates::Certificate;
 use railhead_suites::loopback::ClosedPort;
-use railhead_suites::proxies::{Caddy, Dynamic, Haproxy, Nginx, Traefik};
+use railhead_suites::proxies::{Caddy, Dynamic, Haproxy, Nginx, Proxy, Traefik};
 use railhead_suites::{Breaker, Program};
 
 use super::single;
+use crate::bench::{Bench, HOST};
 use crate::case::{Case, error, warning};
 
+/// A name of a registry's mirror.
+const MIRROR: &str = "mirror.test";
 const HTML: &str = "Content-Type: text/html; charset=utf-8";
 
 pub fn cases() -> Vec<Case> {
@@ -16,6 +20,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(redirected());
     cases.extend(no_backend());
     cases.extend(changed());
+    cases.extend(mirrors());
     cases
 }
 
@@ -262,4 +267,77 @@ fn changed() -> Vec<Case> {
             },
         ),
     ]
+}
+
+/// What nodes meet that have a mirror in their `hosts.toml` or `registries.yaml`.
+fn mirrors() -> Vec<Case> {
+    vec![
+        single(
+            "a mirror by address misses the ingress, which goes by name",
+            "Railhead, Traefik",
+            error("RH-CLIENT-BY-ADDRESS", "client"),
+            |bench| {
+                let (server, account) = bench.railhead();
+                let upstream = [server.address()];
+                let routes = [("registry", "Host(`forge.test`)", &upstream[..])];
+                let dynamic =
+                    Dynamic { routes: &routes, identity: Some(&bench.identity), strict_names: false };
+                let traefik = Traefik { flags: &[], dynamic }.start(&bench.directory());
+                let mirror = format!("mirror=http://{}", traefik.http());
+                bench.setup(account).https(traefik.https()).route(mirror).keep(traefik)
+            },
+        ),
+        single(
+            "a mirror by address shows no name to TLS",
+            "Railhead, HAProxy",
+            error("RH-CLIENT-BY-ADDRESS", "client"),
+            |bench| {
+                let (server, account) = bench.railhead();
+                let upstream = Some(server.address());
+                let proxy = Haproxy { front: "", bind: "strict-sni", upstream, identity: &bench.identity };
+                let proxy = proxy.start(&bench.directory());
+                let mirror = format!("mirror=https://{}", proxy.https());
+                bench.setup(account).https(proxy.https()).route(mirror).keep(proxy)
+            },
+        ),
+        single(
+            "a mirror's realm leads to its upstream",
+            "Gitea, nginx",
+            error("RH-REALM-HOST", "application"),
+            |bench| {
+                let (forge, account) = bench.gitea();
+                let lines = format!(
+                    "location / {{ proxy_pass http://{}; proxy_set_header Host {HOST}; \
+                     proxy_set_header X-Forwarded-Proto https; }}\n",
+                    forge.address()
+                );
+                let (nginx, route) = mirror(bench, &lines);
+                bench.setup(account).host(MIRROR).route(route).keep(nginx)
+            },
+        ),
+        single(
+            "a mirror is down, and clients go on to its upstream",
+            "Railhead, nginx",
+            error("RH-ROUTE-502", "routing"),
+            |bench| {
+                let (server, account) = bench.railhead();
+                let port = ClosedPort::take();
+                let (nginx, route) = mirror(bench, &Nginx::location("/", port.address(), ""));
+                let good = bench.behind_nginx(account, &Nginx::location("/", server.address(), ""));
+                good.route(route).keep((nginx, port))
+            },
+        )
+        .look(|diagnosis| match diagnosis.findings[0].routes.as_slice() {
+            [route] if route == "mirror" => Ok(()),
+            routes => Err(format!("it is about {routes:?}, and not about the mirror alone")),
+        }),
+    ]
+}
+
+/// An nginx by the name of [`MIRROR`], and the route to it.
+fn mirror(bench: &Bench, lines: &str) -> (Proxy, String) {
+    let nginx = bench.nginx_as(&bench.authority.certify(&Certificate::of(MIRROR)), lines);
+    let ca = bench.authority.file();
+    let route = format!("mirror=https://{MIRROR},connect={},ca={}", nginx.https(), ca.display());
+    (nginx, route)
 }

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use railhead_client::hops::Route;
-use railhead_client::{Origin, OriginError};
+use railhead_client::Origin;
 use railhead_doctor::Layer;
 
 /// `HOST[:PORT]`, with the path that somebody put behind it.
@@ -36,23 +35,12 @@ impl FromStr for Host {
         let port_is_one = authority
             .rsplit_once(':')
             .is_none_or(|(_, port)| port.ends_with(']') || port.parse::<u16>().is_ok_and(|port| port > 0));
-        if host.origin("https").is_err() || !port_is_one {
+        if format!("https://{}", host.authority).parse::<Origin>().is_err() || !port_is_one {
             return Err(format!(
                 "'{text}' is not the host of a registry; write it as git.example.com or git.example.com:5000"
             ));
         }
         Ok(host)
-    }
-}
-
-impl Host {
-    fn origin(&self, scheme: &str) -> Result<Origin, OriginError> {
-        format!("{scheme}://{}", self.authority).parse()
-    }
-
-    /// What is tried when nobody names a route.
-    pub fn routes(&self) -> Result<Vec<Route>, OriginError> {
-        ["https", "http"].into_iter().map(|scheme| Ok(Route::new(scheme, self.origin(scheme)?))).collect()
     }
 }
 

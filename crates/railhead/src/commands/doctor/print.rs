@@ -1,13 +1,14 @@
 //! What a person sees: routes × hops, the findings in the order of mending, the verdict.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use railhead_doctor::{Diagnosis, Finding, HEAD, Severity, rows};
 
 use crate::printer::{clean, table};
 
-/// The whole report.
-pub fn text(diagnosis: &Diagnosis) -> String {
+/// The whole report, and where it is kept.
+pub fn text(diagnosis: &Diagnosis, evidence: Option<&Path>) -> String {
     let mut text = table(&HEAD, &rows(diagnosis));
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         text.push('\n');
@@ -18,13 +19,16 @@ pub fn text(diagnosis: &Diagnosis) -> String {
     if errors {
         text.push_str("`railhead explain CODE` tells the whole story of a code.\n");
     }
+    if let Some(path) = evidence {
+        let _ = writeln!(text, "evidence: {}", path.display());
+    }
     text
 }
 
 fn one(text: &mut String, number: usize, finding: &Finding) {
     let Finding { code, title, severity, layer, owner, routes, evidence, fix } = finding;
     let _ = writeln!(text, "{number}. {code}  {title}");
-    let owner = owner.as_deref().unwrap_or("nobody is named for this layer");
+    let owner = owner.as_deref().unwrap_or("not named");
     let _ = writeln!(
         text,
         "   {severity} · layer {layer} · owner {} · routes {}",
@@ -68,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_person_sees_routes_then_findings_then_the_verdict() {
-        insta::assert_snapshot!(text(&seed()));
+        insta::assert_snapshot!(text(&seed(), Some(Path::new("railhead-evidence/doctor.json"))));
     }
 
     #[test]
@@ -83,6 +87,6 @@ mod tests {
     fn what_servers_say_cannot_move_the_cursor() {
         let mut diagnosis = seed();
         diagnosis.findings[0].evidence.push("pod: \u{1b}[2J\u{7}\nsecond".to_owned());
-        assert!(!text(&diagnosis).contains(['\u{1b}', '\u{7}']));
+        assert!(!text(&diagnosis, None).contains(['\u{1b}', '\u{7}']));
     }
 }
