@@ -66,6 +66,11 @@ fn row(walk: &Walk, server: String) -> Vec<String> {
 }
 
 fn registry(walk: &Walk) -> String {
+    let arrived =
+        walk.redirects.last().and_then(|last| last.answer.as_ref()?.seen()).is_some_and(is_registry);
+    if arrived && walk.redirects.last().is_some_and(|last| last.location.starts_with("https://")) {
+        return "→ https".to_owned();
+    }
     cell(&walk.registry, |seen| status_unless(seen, matches!(seen.status, 200 | 401) && is_registry(seen)))
 }
 

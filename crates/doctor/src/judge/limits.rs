@@ -25,8 +25,10 @@ fn size(notes: &mut Notes<'_>, limits: &Limits) {
         return;
     }
     let code = if is_registry(answer) { Code::LimitSizeApp } else { Code::LimitSize };
-    let evidence =
-        format!("{} passes, {} does not: {}", amount(limits.size.passed), amount(*bytes), said(answer));
+    let evidence = match limits.size.passed {
+        0 => format!("{} does not pass: {}", amount(*bytes), said(answer)),
+        passed => format!("{} passes, {} does not: {}", amount(passed), amount(*bytes), said(answer)),
+    };
     notes.note(code, evidence);
 }
 

@@ -1,6 +1,6 @@
 //! What walks show together.
 
-use railhead_client::hops::{Broke, Step, TlsProblem, Walk};
+use railhead_client::hops::{Broke, Redirect, Step, TlsProblem, Walk};
 use railhead_doctor::testing::{
     answer, answered, arrived, broken, challenged, gitea, gitea_404, gitea_challenge, gitea_with, nginx_page,
     now, refusal, skipped, taken, token, traefik_404, with_problems,
@@ -248,4 +248,20 @@ fn the_verdict_counts_errors_alone() {
 fn nothing_is_said_about_nothing() {
     let diagnosis = diagnose(&Place::new("git.example.com"), Vec::new(), now());
     assert_eq!(codes(&diagnosis), []);
+}
+
+#[test]
+fn a_redirect_to_https_is_shown_as_one() {
+    let mut walk = answered(HTTP, answer("GET x", 301, &[("location", "https://git.example.com/v2/")], ""));
+    walk.redirects = vec![Redirect {
+        location: "https://git.example.com/v2/".to_owned(),
+        answer: gitea(HTTPS).registry.seen().cloned().map(taken),
+    }];
+    let cell = |walk| {
+        let diagnosis = diagnose(&Place::new("git.example.com"), vec![walk], now());
+        railhead_doctor::rows(&diagnosis)[0][4].clone()
+    };
+    assert_eq!(cell(walk.clone()), "→ https");
+    walk.redirects[0].answer = Some(taken(traefik_404(V2)));
+    assert_eq!(cell(walk), "301");
 }
