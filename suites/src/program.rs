@@ -17,6 +17,7 @@ pub struct Program {
     path: PathBuf,
     variables: Vec<(String, String)>,
     foreign: Vec<OsString>,
+    directory: Option<PathBuf>,
 }
 
 impl Program {
@@ -26,13 +27,20 @@ impl Program {
     pub fn find(name: &str) -> Self {
         let path = places().map(|dir| dir.join(name)).find(|path| path.is_file());
         let path = path.unwrap_or_else(|| panic!("CANNOT RUN: {name}: not found; run tools/install"));
-        Self { path, variables: Vec::new(), foreign: Vec::new() }
+        Self { path, variables: Vec::new(), foreign: Vec::new(), directory: None }
     }
 
     /// The program at `path`.
     pub fn at(path: PathBuf) -> Self {
         assert!(path.is_file(), "CANNOT RUN: {}: not found", path.display());
-        Self { path, variables: Vec::new(), foreign: Vec::new() }
+        Self { path, variables: Vec::new(), foreign: Vec::new(), directory: None }
+    }
+
+    /// The same tool, run in this directory.
+    #[must_use]
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.directory = Some(directory.to_owned());
+        self
     }
 
     /// The same tool with the variable `name` set in each of its runs.
@@ -59,6 +67,9 @@ impl Program {
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments).stdin(Stdio::null());
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
         for name in &self.foreign {
             command.env_remove(name);
         }
@@ -105,6 +116,8 @@ pub struct Outcome {
     pub line: String,
     /// Whether it ended with exit code 0.
     pub success: bool,
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
     /// What it wrote to standard output.
     pub stdout: String,
     /// What it wrote to standard error.
@@ -162,7 +175,8 @@ fn finish(mut command: Command, input: Option<&str>) -> Outcome {
         panic!("still running after {LIMIT:?}: {line}")
     });
     let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-    Outcome { line, success, stdout, stderr, took: from.elapsed() }
+    let code = child.wait().unwrap().code();
+    Outcome { line, success, code, stdout, stderr, took: from.elapsed() }
 }
 
 fn describe(command: &Command) -> String {

@@ -62,6 +62,12 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    }
+
     /// Asks it to end, waits, and says whether it ended with exit code 0.
     pub fn sigterm(&mut self) -> bool {
         terminate(&self.child);

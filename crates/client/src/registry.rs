@@ -245,8 +245,7 @@ impl Registry {
     pub async fn push_stream(&self, name: &RepositoryName, pieces: &[Bytes]) -> Result<Pushed> {
         let digest = Digest::sha256(&pieces.concat());
         let session = self.begin(name).await?;
-        let answer = self.ask(&push(name), || Ok((patch(&session), stream(pieces.to_vec())))).await?;
-        let session = self.session(answer, "PATCH")?;
+        let session = self.append(name, &session, || Ok(stream(pieces.to_vec()))).await?;
         self.finish(name, &session, &digest, Bytes::new()).await
     }
 
@@ -255,6 +254,26 @@ impl Registry {
         let path = format!("/v2/{name}/blobs/uploads/");
         let make = || Ok((Request::post(&path).header(CONTENT_LENGTH, 0), empty()));
         self.session(self.ask(&push(name), make).await?, "POST")
+    }
+
+    /// Sends what `body` makes, whose length need not be known, to an upload; where to go on.
+    pub async fn append(
+        &self,
+        name: &RepositoryName,
+        session: &str,
+        body: impl Fn() -> Result<Body>,
+    ) -> Result<String> {
+        let answer = self.ask(&push(name), || Ok((patch(session), body()?))).await?;
+        self.session(answer, "PATCH")
+    }
+
+    /// Gives up an upload; one that is not there any more is as good.
+    pub async fn cancel(&self, name: &RepositoryName, session: &str) -> Result<()> {
+        let answer = self.ask(&push(name), || Ok((Request::delete(session), empty()))).await?;
+        if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        self.expect(answer, &[], || format!("DELETE {session}")).map(|_| ())
     }
 
     /// Ends an upload with its last bytes.

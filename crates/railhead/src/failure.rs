@@ -141,7 +141,18 @@ impl From<railhead_operate::SiteError> for Failure {
 
 impl From<railhead_operate::EvidenceError> for Failure {
     fn from(error: railhead_operate::EvidenceError) -> Self {
-        Self::of(Exit::Failed, &error)
+        use railhead_operate::EvidenceError;
+        let failure = Self::of(Exit::Failed, &error);
+        match &error {
+            EvidenceError::Io { .. } => {
+                failure.hint("the directory of evidence is `evidence` in [site] of the site file")
+            }
+            EvidenceError::Damaged { .. } => {
+                failure.hint("take the file out of the directory, and do again what it was the evidence of")
+            }
+            EvidenceError::Schema { .. } => failure.hint("use the newer release of Railhead"),
+            EvidenceError::Shape(_) | EvidenceError::Secret { .. } => failure,
+        }
     }
 }
 
@@ -156,7 +167,13 @@ impl From<railhead_operate::image::ImageError> for Failure {
         let failure = Self::of(exit, &error);
         match &error {
             ImageError::Which { .. } => failure.hint("name it with --image-name"),
-            _ => failure,
+            ImageError::Nowhere { .. } => failure.hint(
+                "`docker image ls` and `podman image ls` list what there is; an archive is named by its path",
+            ),
+            ImageError::Form { .. } | ImageError::Document { .. } | ImageError::Damaged { .. } => {
+                failure.hint("write it again, with `docker save`, `podman save` or `skopeo copy`")
+            }
+            ImageError::Read { .. } | ImageError::Program { .. } => failure,
         }
     }
 }
@@ -165,13 +182,25 @@ impl From<railhead_operate::handoff::HandoffError> for Failure {
     fn from(error: railhead_operate::handoff::HandoffError) -> Self {
         use railhead_operate::handoff::HandoffError;
         let prove = "`railhead prove HOST/OWNER/IMAGE --keep` proves it and leaves the image there";
+        let error = match error {
+            HandoffError::Evidence(error) => return error.into(),
+            other => other,
+        };
         match &error {
             HandoffError::NothingKept { .. } => Self::of(Exit::NotFound, &error).hint(prove),
             HandoffError::NotProven { .. } => {
                 Self::of(Exit::Conflict, &error).hint(format!("mend what it found; then {prove}"))
             }
-            HandoffError::NoFacts | HandoffError::Schema(_) => Self::of(Exit::Usage, &error),
-            _ => Self::of(Exit::Failed, &error),
+            HandoffError::NoFacts | HandoffError::Facts(_) => {
+                Self::of(Exit::Usage, &error).hint("write the page anew with `railhead handoff --out FILE`")
+            }
+            HandoffError::Schema(_) => {
+                Self::of(Exit::Usage, &error).hint("use the newer release of Railhead")
+            }
+            HandoffError::Shape { .. } => Self::of(Exit::Failed, &error).hint(prove),
+            HandoffError::Read { .. } => Self::of(Exit::Failed, &error)
+                .hint("the route names this file as its authority, and the page has to take it in"),
+            HandoffError::Evidence(_) => Self::of(Exit::Failed, &error),
         }
     }
 }

@@ -109,6 +109,12 @@ async fn pass<S: Broken>(stream: S, script: &Script, request: Head, body: Vec<u8
             from_upstream.read_to_end(&mut rest).await?;
             rest = String::from_utf8_lossy(&rest).replace(from, to).into_bytes();
         }
+        for (_, at) in script.flips.iter().filter(|(which, _)| which.is(&request)) {
+            from_upstream.read_to_end(&mut rest).await?;
+            if let Some(byte) = rest.get_mut(*at) {
+                *byte ^= 1;
+            }
+        }
         to_client.write_all(&answer.bytes()).await?;
         to_client.write_all(&rest).await?;
         copy(&mut from_upstream, &mut to_client).await?;

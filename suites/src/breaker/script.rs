@@ -87,6 +87,7 @@ pub struct Script {
     pub(super) requests: Vec<Change>,
     pub(super) answers: Vec<(Which, Change)>,
     pub(super) bodies: Vec<(Which, &'static str, &'static str)>,
+    pub(super) flips: Vec<(Which, usize)>,
     pub(super) watchers: Vec<Watcher>,
 }
 
@@ -108,6 +109,7 @@ impl Script {
             requests: Vec::new(),
             answers: Vec::new(),
             bodies: Vec::new(),
+            flips: Vec::new(),
             watchers: Vec::new(),
         }
     }
@@ -232,6 +234,12 @@ impl Script {
     ) -> Self {
         assert_eq!(from.len(), to.len(), "the stated length would be wrong");
         self.bodies.push((Which::of(methods, path), from, to));
+        self
+    }
+
+    /// Changes one bit of one byte of the bodies of these answers, as bad memory does.
+    pub fn flip(mut self, methods: &'static str, path: &'static str, at: usize) -> Self {
+        self.flips.push((Which::of(methods, path), at));
         self
     }
 

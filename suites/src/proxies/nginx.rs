@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::{HTTP, HTTPS, Proxy};
@@ -32,8 +33,12 @@ impl Nginx<'_> {
 
     /// Starts it inside `scratch`.
     pub fn start(&self, scratch: &Path) -> Proxy {
+        self.start_at(scratch, loopback::address())
+    }
+
+    /// Starts it at an address that is known beforehand, so that a certificate can name it.
+    pub fn start_at(&self, scratch: &Path, address: Ipv4Addr) -> Proxy {
         let Self { tls, plain, identity } = self;
-        let address = loopback::address();
         let (home, chain, key) = (scratch.display(), identity.chain.display(), identity.key.display());
         // One process is enough, and it keeps the rights of the test.
         let config = format!(

@@ -1,11 +1,8 @@
-//! docker: its own engine, in a mount namespace of its own.
-//!
-//! The engine never verifies certificates of a registry on 127.0.0.0/8. So the registry listens on `::1`, under a name that
-//! only the engine's `/etc/hosts` knows, and the engine has to trust the test's authority like any other.
+//! docker, with an engine of its own.
 
 use std::collections::BTreeSet;
-use std::fs;
 
+use railhead_suites::engine::{self, Engine};
 use railhead_suites::program::Outcome;
 use railhead_suites::tls::TEST_HOST;
 use railhead_suites::{Image, Program, Registry, Server, layout};
@@ -24,47 +21,10 @@ struct Docker {
 impl Docker {
     fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
-        let socket = format!("unix://{}", home.path("docker.sock"));
-        let docker = home.program("docker").with("DOCKER_HOST", &socket);
-        let mut engine = Server::start("dockerd", engine(&home, &socket));
-        engine.wait_for("an answering engine", |_| docker.run(["version"]).success.then_some(()));
-        Self { _engine: engine, program: docker, home, host: registry.host().to_owned() }
+        let hosts = format!("::1 {TEST_HOST}\n");
+        let Engine { server, docker } = engine::start(home.directory(), &|name| home.program(name), &hosts);
+        Self { _engine: server, program: docker, home, host: registry.host().to_owned() }
     }
-}
-
-fn engine(home: &Home, socket: &str) -> std::process::Command {
-    let is_root = Program::find("id").run(["-u"]).ok().stdout.trim() == "0";
-    assert!(is_root, "CANNOT RUN: docker: its engine needs root");
-    let hosts = home.path("hosts");
-    fs::write(&hosts, format!("127.0.0.1 localhost\n::1 {TEST_HOST}\n")).unwrap();
-    let config = home.path("daemon.json");
-    fs::write(&config, "{}").unwrap();
-    let dockerd = home.program("dockerd");
-    let script = r#"mount --bind "$1" /etc/hosts; shift; exec "$@""#;
-    let [data, exec, pid] = ["engine", "exec", "engine.pid"].map(|name| home.path(name));
-    home.program("unshare").command([
-        "--mount",
-        "sh",
-        "-euc",
-        script,
-        "sh",
-        &hosts,
-        dockerd.path().to_str().unwrap(),
-        "--config-file",
-        &config,
-        "--host",
-        socket,
-        "--data-root",
-        &data,
-        "--exec-root",
-        &exec,
-        "--pidfile",
-        &pid,
-        "--storage-driver=vfs",
-        "--bridge=none",
-        "--iptables=false",
-        "--ip6tables=false",
-    ])
 }
 
 impl Client for Docker {

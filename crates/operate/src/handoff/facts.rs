@@ -12,6 +12,7 @@ use railhead_oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::SCHEMA;
+use crate::image::Source;
 use crate::prove::{Features, Proof, RouteFacts, TrustNeeded, Verdict};
 use crate::site::{Forge, Site, Visibility};
 
@@ -108,6 +109,9 @@ pub struct PullSecret {
 pub struct Facts {
     /// The version of the shape.
     pub schema: u32,
+    /// The version of Railhead that wrote the page.
+    #[serde(default)]
+    pub by: String,
     /// When the page was written.
     pub written: Timestamp,
     /// When it was proven.
@@ -133,6 +137,9 @@ pub struct Facts {
     pub digest: Digest,
     /// What it runs on.
     pub platforms: Vec<String>,
+    /// Where it is from, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Whether everybody may pull; none where it is not known.
     pub visibility: Option<Visibility>,
     /// How the registry is reached.
@@ -157,29 +164,25 @@ impl Facts {
             return Err(HandoffError::NotProven { host: proof.host.clone(), file: file.to_owned() });
         }
         let digest = proof.digest.filter(|_| proof.kept).ok_or_else(nothing)?;
-        let owner = site.owner.clone().unwrap_or_else(|| proof.repository.owner().to_owned());
-        let naming = site.naming.clone().unwrap_or_else(|| format!("{}/{owner}/IMAGE:TAG", proof.host));
-        let pull_secret = (proof.visibility != Some(Visibility::Public)).then(|| PullSecret {
-            name: site.cluster.pull_secret.clone().unwrap_or_else(|| PULL_SECRET.to_owned()),
-            namespace: site.cluster.namespace.clone(),
-        });
         Ok(Self {
             schema: SCHEMA,
+            by: env!("CARGO_PKG_VERSION").to_owned(),
             written: Timestamp::now(),
             proven: proof.started,
             site: site.name.clone(),
             host: proof.host.clone(),
             server: proof.server.clone(),
             forge: site.forge.or_else(|| forge_of(proof.server.as_deref()?)),
-            naming,
+            naming: naming(site, &proof.host, &proof.repository),
             repository: proof.repository.clone(),
             tag: proof.tag.clone(),
             digest,
             platforms: proof.platforms.clone(),
+            origin: Some(origin(&proof.source)),
             visibility: proof.visibility,
             way: way(proof.routes.first().ok_or_else(nothing)?)?,
             features: proof.features.clone(),
-            pull_secret,
+            pull_secret: pull_secret(site, proof.visibility),
             provenance: site.provenance.clone(),
             limits: site.limits.clone(),
             owners: site.owners.clone(),
@@ -223,6 +226,31 @@ impl Facts {
             return Err(HandoffError::Schema(schema));
         }
         serde_json::from_str(json).map_err(HandoffError::Facts)
+    }
+}
+
+/// How images are named, as the site says, or as the owner's others are.
+pub(super) fn naming(site: &Site, host: &str, repository: &RepositoryName) -> String {
+    let owner = site.owner.as_deref().unwrap_or_else(|| repository.owner());
+    site.naming.clone().unwrap_or_else(|| format!("{host}/{owner}/IMAGE:TAG"))
+}
+
+/// The pull secret that is needed, unless everybody may pull.
+pub(super) fn pull_secret(site: &Site, visibility: Option<Visibility>) -> Option<PullSecret> {
+    (visibility != Some(Visibility::Public)).then(|| PullSecret {
+        name: site.cluster.pull_secret.clone().unwrap_or_else(|| PULL_SECRET.to_owned()),
+        namespace: site.cluster.namespace.clone(),
+    })
+}
+
+/// A directory of the person who proved it is nobody's business.
+fn origin(source: &Source) -> String {
+    match source {
+        Source::Made { id } => format!("made by `railhead prove` for the proof, with the id {id}"),
+        Source::File { path } => {
+            format!("the file {}", path.file_name().unwrap_or_default().to_string_lossy())
+        }
+        Source::Program { program, name } => format!("the image {name} of {program}"),
     }
 }
 

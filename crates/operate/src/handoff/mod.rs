@@ -19,7 +19,7 @@ pub use facts::{Facts, HandoffError, PULL_SECRET, PullSecret, Way};
 pub use page::page;
 
 /// The last proof that left its image, of `host` and of `repository` if they are given. A failed proof that is newer is in the
-/// way: what it found has to be mended first.
+/// way: what it found has to be mended first. One that was interrupted says nothing.
 pub fn last(
     archive: &Archive,
     host: Option<&str>,
@@ -30,6 +30,9 @@ pub fn last(
         let proof: Proof = serde_json::from_value(evidence.result)
             .map_err(|source| HandoffError::Shape { file: file.clone(), source })?;
         if repository.is_some_and(|repository| *repository != proof.repository) {
+            continue;
+        }
+        if proof.verdict == Verdict::Interrupted {
             continue;
         }
         if proof.verdict != Verdict::Proven {
@@ -57,6 +60,7 @@ pub(crate) mod testing {
     pub(crate) fn facts() -> Facts {
         Facts {
             schema: 1,
+            by: "0.1.0".to_owned(),
             written: "2026-07-02T08:00:00Z".parse().unwrap(),
             proven: "2026-07-01T12:00:00Z".parse().unwrap(),
             site: Some("Railiance".to_owned()),
@@ -68,6 +72,7 @@ pub(crate) mod testing {
             tag: "6186a99".parse().unwrap(),
             digest: Digest::sha256(b"image"),
             platforms: vec!["linux/amd64".to_owned()],
+            origin: Some("the image state-hub:local of docker".to_owned()),
             visibility: Some(Visibility::Public),
             way: Way {
                 url: "https://git.example.com".to_owned(),

@@ -24,6 +24,7 @@ fn head(facts: &Facts) -> String {
         ("Proven image", code(&facts.image())),
         ("Its digest", code(&facts.digest.to_string())),
         ("Its platforms", plain(&facts.platforms.join(", "))),
+        ("Where it is from", plain(facts.origin.as_deref().unwrap_or("not known"))),
         ("Who may pull", visibility(facts).to_owned()),
         ("Certificate", trust_words(facts)),
     ];
@@ -47,12 +48,15 @@ fn visibility(facts: &Facts) -> &'static str {
 }
 
 fn trust_words(facts: &Facts) -> String {
-    let until = facts.way.not_after.map_or_else(String::new, |until| format!(", valid until {}", day(until)));
+    let until = facts
+        .way
+        .not_after
+        .map_or_else(String::new, |until| format!(", valid at least until {}", day(until)));
     match facts.way.trust {
         None => "none: plain `http`, which everybody on the way can read".to_owned(),
         Some(TrustNeeded::System) => format!("trusted by systems as they are{until}"),
         Some(TrustNeeded::File) => format!("of a private authority, which has to be trusted first{until}"),
-        Some(TrustNeeded::Broken) => "wrong".to_owned(),
+        Some(TrustNeeded::Broken) => "not trusted".to_owned(),
     }
 }
 
@@ -128,8 +132,8 @@ fn trust(facts: &Facts) -> String {
             format!(
                 "\n## Trust\n\nThe certificate is signed by {issuer}. Every workstation and every node has to trust this \
                  authority:\n\n```\n{pem}```\n\n- docker: `/etc/docker/certs.d/{host}/ca.crt`\n- podman, skopeo, buildah: \
-                 `/etc/containers/certs.d/{host}/ca.crt`\n- containerd: `/etc/containerd/certs.d/{host}/hosts.toml` with `ca = \
-                 \"…\"`\n- k3s: `configs.\"{host}\".tls.ca_file` in `/etc/rancher/k3s/registries.yaml`\n"
+                 `/etc/containers/certs.d/{host}/ca.crt`\n- containerd: `ca = \"/etc/containerd/certs.d/{host}/ca.crt\"` in `hosts.toml` \
+                 beside it\n- k3s: `configs.\"{host}\".tls.ca_file` in `/etc/rancher/k3s/registries.yaml`\n"
             )
         }
     }
@@ -138,6 +142,18 @@ fn trust(facts: &Facts) -> String {
 fn rest(facts: &Facts) -> String {
     let mut text = String::from("\n## Known limits\n\n");
     let mut limits = facts.limits.clone();
+    if let Some(connect) = &facts.way.connect {
+        let (connect, url) = (code(connect), code(&facts.way.url));
+        limits
+            .push(format!("The proof went to {connect}, and not to the address that {url} has for others."));
+    }
+    if facts.forge == Some(Forge::Gitea) {
+        limits.push(
+            "When a tag is moved, Gitea drops the image that it named, also for clusters that name its digest. Give each \
+             image a tag of its own."
+                .to_owned(),
+        );
+    }
     if facts.features.referrers == Some(false) {
         limits.push(
             "The registry does not list referrers: signatures and SBOMs are found by the tag `sha256-…`."

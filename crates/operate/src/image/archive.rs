@@ -9,7 +9,7 @@ use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Blob, Image, docker, layout};
+use super::{Blob, Image, Scratch, docker, layout};
 
 /// The largest document of an archive that is read into memory, in bytes.
 const DOCUMENT_MAX: u64 = 16 << 20;
@@ -88,7 +88,7 @@ pub(super) struct Files {
     pub(super) shown: PathBuf,
     parts: BTreeMap<PathBuf, Part>,
     /// Holds an archive that was unpacked.
-    pub(super) scratch: Option<Arc<tempfile::TempPath>>,
+    pub(super) scratch: Option<Scratch>,
 }
 
 #[derive(Clone)]

@@ -53,7 +53,7 @@ pub(super) fn read(files: &Files, wanted: Option<&str>) -> Result<Image, ImageEr
              docker push makes"
                 .to_owned(),
         ],
-        _scratch: files.scratch.clone(),
+        scratch: files.scratch.clone(),
     })
 }
 
@@ -72,6 +72,9 @@ fn choose<'a>(files: &Files, all: &'a [Saved], wanted: Option<&str>) -> Result<&
 
 /// Whether an archive's name is the one that a person gave, who may leave out the registry and `latest`.
 pub(super) fn names(name: &str, wanted: &str) -> bool {
+    if name == wanted {
+        return true;
+    }
     let has_tag = wanted.rsplit('/').next().is_some_and(|last| last.contains(':'));
     let wanted = if has_tag { wanted.to_owned() } else { format!("{wanted}:latest") };
     name == wanted || name.strip_suffix(&wanted).is_some_and(|before| before.ends_with('/'))

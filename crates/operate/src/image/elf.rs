@@ -8,7 +8,7 @@
 pub enum Machine {
     /// x86-64.
     Amd64,
-    /// AArch64.
+    /// `AArch64`.
     Arm64,
 }
 

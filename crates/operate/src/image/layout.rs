@@ -52,7 +52,7 @@ pub(super) fn read(files: &Files, wanted: Option<&str>) -> Result<Image, ImageEr
         blobs: Vec::new(),
         manifests: Vec::new(),
         notes: Vec::new(),
-        _scratch: files.scratch.clone(),
+        scratch: files.scratch.clone(),
     };
     take(files, &mut image, chosen, 0)?;
     Ok(image)

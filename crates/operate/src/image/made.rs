@@ -48,7 +48,7 @@ impl Image {
         }
         manifests.push(index(id, &manifests));
         let source = Source::Made { id: id.to_owned() };
-        Ok(Self { source, blobs, manifests, notes: Vec::new(), _scratch: None })
+        Ok(Self { source, blobs, manifests, notes: Vec::new(), scratch: None })
     }
 }
 
@@ -57,7 +57,7 @@ pub fn random() -> Result<(String, Vec<u8>), getrandom::Error> {
     let (mut id, mut bytes) = ([0; 4], vec![0; RANDOM]);
     getrandom::fill(&mut id)?;
     getrandom::fill(&mut bytes)?;
-    Ok((id.iter().map(|byte| format!("{byte:02x}")).collect(), bytes))
+    Ok((format!("{:08x}", u32::from_be_bytes(id)), bytes))
 }
 
 fn labels(id: &str) -> Value {

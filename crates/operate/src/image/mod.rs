@@ -97,6 +97,11 @@ impl Blob {
     }
 }
 
+/// Whether no other image can have the blob: it was made for this one, and is not the empty configuration.
+pub(crate) fn is_unique(source: &Source, blob: &Blob) -> bool {
+    matches!(source, Source::Made { .. }) && blob.digest != Digest::sha256(b"{}")
+}
+
 /// A manifest to push.
 #[derive(Clone, Debug)]
 pub struct Manifest {
@@ -144,6 +149,9 @@ pub enum Source {
     },
 }
 
+/// A file or a directory that goes when nobody holds it any more.
+pub(crate) type Scratch = Arc<dyn std::fmt::Debug + Send + Sync>;
+
 /// An image.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -156,7 +164,7 @@ pub struct Image {
     /// What was found that a person should know.
     pub notes: Vec<String>,
     /// Holds the file that the content is in, as long as it is needed.
-    pub(crate) _scratch: Option<Arc<tempfile::TempPath>>,
+    pub(crate) scratch: Option<Scratch>,
 }
 
 impl Image {

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use railhead_client::hops::{Route, without_patterns};
 use railhead_client::{Answer, Credentials, Error, Http, Registry, Trust};
+use railhead_doctor::Software;
 use railhead_oci::Digest;
 
+use super::made::Made;
 use super::plan::Plan;
 use super::record::{Outcome, Step, Verdict};
 use crate::secrets::Secrets;
@@ -110,6 +112,11 @@ pub(crate) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
+/// `1 blob`, `2 blobs`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Status and the registry's own error.
 pub(crate) fn said(answer: &Answer) -> String {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -142,14 +149,24 @@ pub(crate) struct Bench<'a> {
     pub(crate) plan: &'a Plan,
     /// The usable routes; the first is pushed to.
     pub(crate) ends: Vec<End<'a>>,
+    /// What answers.
+    pub(crate) software: Option<Software>,
+    pub(crate) made: Made,
+    /// Held while something is made that would be unknown if it were given up halfway.
+    pub(crate) whole: tokio::sync::Mutex<()>,
     known: Vec<Http>,
 }
 
 impl<'a> Bench<'a> {
     /// Clients for these routes, which are not none.
-    pub(crate) fn new(plan: &'a Plan, routes: &[&'a Route]) -> Result<Self, Error> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        routes: &[&'a Route],
+        software: Option<Software>,
+    ) -> Result<Self, Error> {
         let known = ways(routes, plan.image.largest())?;
-        let mut bench = Self { plan, ends: Vec::new(), known };
+        let (made, whole) = Default::default();
+        let mut bench = Self { plan, ends: Vec::new(), software, made, whole, known };
         for (route, http) in routes.iter().zip(&bench.known) {
             let registry = bench.over(http, plan.account.clone());
             bench.ends.push(End { route, registry });
@@ -220,6 +237,19 @@ impl Record<'_> {
     pub(crate) fn skip(&mut self, names: &[&str], why: &str) {
         for name in names {
             self.note(name, None, 0, Ok(Seen::not_tried(why)));
+        }
+    }
+
+    /// Writes down why those of `names` were not tried that are not in the record.
+    pub(crate) fn skip_rest<'n>(&mut self, names: impl IntoIterator<Item = &'n str>, why: &str) {
+        for name in names {
+            // A program's steps are called `docker login` and so on.
+            let is_it = |step: &Step| {
+                step.name.strip_prefix(name).is_some_and(|rest| !rest.starts_with(|c| c != ' '))
+            };
+            if !self.steps.iter().any(is_it) {
+                self.skip(&[name], why);
+            }
         }
     }
 }

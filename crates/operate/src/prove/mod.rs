@@ -10,16 +10,19 @@
 //! | `head`, `pull tag`, `pull digest`, `tags` | it is there as it was pushed, on every route |
 //! | `referrer` | signatures and SBOMs can be attached |
 //! | `anonymous pull` | who may pull is who is meant to |
+//! | `anonymous push` | nobody may push without a login |
 //! | `readonly-token` | who may not push cannot |
 //! | `docker login`, … | programs can do it too |
-//! | `clean-up` | nothing remains |
+//! | `keep`, `clean-up` | the image stays because it is wanted, and nothing else does |
 //!
 //! Invariants: a credential goes only where the certificate is trusted and the realm is no weaker than the route; what was
-//! there before is there afterwards; a step that could not be tried says why, and never counts as shown.
+//! there before is there afterwards, and what was made is removed, also when a step fails or somebody interrupts; a step that
+//! could not be tried says why, and never counts as shown.
 
 pub(crate) mod access;
 pub(crate) mod bench;
 mod cleanup;
+mod made;
 mod plan;
 mod pull;
 mod push;
@@ -28,21 +31,26 @@ mod referrer;
 pub(crate) mod walk;
 mod with;
 
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use railhead_oci::{Digest, Tag};
+use railhead_doctor::Software;
 
 use self::bench::{Bench, Record, Seen, Trouble};
+use self::cleanup::Cleaned;
 use self::push::Before;
-use self::referrer::Referred;
-use self::walk::Walked;
+use self::walk::{Hindrance, Walked};
 use crate::image::Source;
 use crate::secrets::Secrets;
+use crate::site::Visibility;
 
 pub use plan::{Plan, Target, TargetError};
 pub use record::{Features, HopTime, Item, Outcome, Proof, RouteFacts, Step, TlsFacts, TrustNeeded, Verdict};
 pub use with::Program;
+
+/// How long an interrupted proof waits for the answer to a request that makes something.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// The secrets of a plan.
 pub fn secrets_of(plan: &Plan) -> Secrets {
@@ -51,16 +59,28 @@ pub fn secrets_of(plan: &Plan) -> Secrets {
 
 /// Proves what `plan` says, and tells `watch` of every step as it ends. What goes wrong with the registry is in the
 /// proof; an error is what is wrong here, as a file of certificates that cannot be read.
-pub async fn prove(plan: &Plan, watch: &mut dyn FnMut(&Step)) -> Result<Proof, railhead_client::Error> {
+///
+/// Each call of `stop` ends when somebody wants the proof to end: after the first one it cleans up, after the second it does not.
+pub async fn prove(
+    plan: &Plan,
+    mut stop: impl AsyncFnMut(),
+    watch: &mut dyn FnMut(&Step),
+) -> Result<Proof, railhead_client::Error> {
     let (since, started) = (Instant::now(), Timestamp::now());
     let mut record = Record { steps: Vec::new(), class: None, secrets: secrets_of(plan), watch };
     let mut found = Found::default();
-    let walked = walk::walk(&plan.host, &plan.repository, &plan.routes).await?;
+    let walked = tokio::select! {
+        biased;
+        () = stop() => None,
+        walked = walk::walk(&plan.host, &plan.repository, &plan.routes) => Some(walked?),
+    };
+    let is_stopped = walked.is_none();
+    let walked = walked.unwrap_or_default();
     note_routes(&mut record, &walked);
-    if walked.first().is_some_and(|first| first.obstacle.is_none()) {
-        let usable = plan.routes.iter().zip(&walked).filter(|(_, walked)| walked.obstacle.is_none());
-        let bench = Bench::new(plan, &usable.map(|(route, _)| route).collect::<Vec<_>>())?;
-        run(&bench, &mut record, &mut found).await;
+    match walked.first().map(|first| &first.obstacle) {
+        None if is_stopped => interrupted(&mut record, plan),
+        Some(None) => on_usable_routes(plan, &walked, &mut stop, &mut record, &mut found).await?,
+        _ => record.skip_rest(steps(plan), "the first route cannot be used"),
     }
     let server = walked.iter().find_map(|walked| walked.server.clone());
     Ok(Proof {
@@ -77,7 +97,9 @@ pub async fn prove(plan: &Plan, watch: &mut dyn FnMut(&Step)) -> Result<Proof, r
         routes: walked.into_iter().map(|walked| walked.facts).collect(),
         server,
         features: found.features,
-        kept: plan.keep && found.is_pushed,
+        programs: found.programs.into_iter().collect(),
+        kept: found.is_kept,
+        left: found.left,
         started,
         millis: since.elapsed().as_millis() as u64,
         verdict: record.class.unwrap_or(Verdict::Proven),
@@ -89,8 +111,84 @@ pub async fn prove(plan: &Plan, watch: &mut dyn FnMut(&Step)) -> Result<Proof, r
 #[derive(Default)]
 struct Found {
     is_pushed: bool,
-    visibility: Option<crate::site::Visibility>,
+    is_kept: bool,
+    visibility: Option<Visibility>,
     features: Features,
+    programs: Vec<(String, String)>,
+    left: Vec<String>,
+}
+
+/// What is tried on usable routes, apart from the clean-up.
+fn steps(plan: &Plan) -> impl Iterator<Item = &'static str> {
+    let own = [
+        "login",
+        "wrong-token",
+        "tag",
+        "push blobs",
+        "push manifest",
+        "head",
+        "pull tag",
+        "pull digest",
+        "tags",
+        "referrer",
+        "anonymous pull",
+        "anonymous push",
+        "readonly-token",
+    ];
+    own.into_iter().chain(plan.with.iter().map(|program| program.word()))
+}
+
+fn interrupted(record: &mut Record<'_>, plan: &Plan) {
+    record.note("interrupted", None, 0, Err(Trouble::of("somebody ended the proof", Verdict::Interrupted)));
+    record.skip_rest(steps(plan), "the proof was interrupted");
+}
+
+async fn on_usable_routes(
+    plan: &Plan,
+    walked: &[Walked],
+    stop: &mut impl AsyncFnMut(),
+    record: &mut Record<'_>,
+    found: &mut Found,
+) -> Result<(), railhead_client::Error> {
+    let usable = plan.routes.iter().zip(walked).filter(|(_, walked)| walked.obstacle.is_none());
+    let software: Option<Software> = walked.iter().find_map(|walked| walked.software);
+    let bench = Bench::new(plan, &usable.map(|(route, _)| route).collect::<Vec<_>>(), software)?;
+    let is_stopped = {
+        let mut course = pin!(run(&bench, record, found));
+        tokio::select! {
+            biased;
+            () = stop() => {
+                // What is being made at this moment has to be known before it can be removed.
+                let whole = async {
+                    tokio::select! {
+                        biased;
+                        _ = bench.whole.lock() => {}
+                        () = &mut course => {}
+                    }
+                };
+                // A registry that does not answer is not waited for.
+                let _ = tokio::time::timeout(LAST_ANSWER, whole).await;
+                true
+            }
+            () = &mut course => false,
+        }
+    };
+    if is_stopped {
+        interrupted(record, plan);
+    }
+    record.skip_rest(steps(plan), "an earlier step failed");
+    let mut cleaned = Cleaned::default();
+    let was_stopped = tokio::select! {
+        biased;
+        () = stop() => true,
+        () = clean_up(&bench, record, found, &mut cleaned) => false,
+    };
+    if was_stopped {
+        record.note("clean-up", None, 0, Err(bench.left_alone(&cleaned)));
+    }
+    found.left = cleaned.left;
+    found.features.delete = cleaned.can_delete;
+    Ok(())
 }
 
 fn note_routes(record: &mut Record<'_>, walked: &[Walked]) {
@@ -105,7 +203,10 @@ fn note_routes(record: &mut Record<'_>, walked: &[Walked]) {
                 Ok(Seen::ok(format!("{} at {address}{tls}", facts.url)))
             }
             Some(obstacle) => {
-                let class = if obstacle.is_unreachable { Verdict::Unreachable } else { Verdict::Failed };
+                let class = match obstacle.kind {
+                    Hindrance::Unreachable => Verdict::Unreachable,
+                    _ => Verdict::Failed,
+                };
                 Err(Trouble::of(obstacle.what.clone(), class))
             }
         };
@@ -127,10 +228,6 @@ fn contents(plan: &Plan) -> Vec<Item> {
     blobs.chain(manifests).collect()
 }
 
-/// Behind the push, and in vain without it.
-const AFTER_PUSH: &[&str] =
-    &["head", "pull tag", "pull digest", "tags", "referrer", "anonymous pull", "readonly-token"];
-
 async fn run(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found) {
     if !record.step("login", None, bench.login()).await {
         return;
@@ -140,47 +237,25 @@ async fn run(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found) {
     if !record.step("tag", None, bench.before(&mut before)).await {
         return;
     }
-    let mut made = Made::default();
-    found.is_pushed = push(bench, record, &before, &mut made).await;
+    found.is_pushed = push(bench, record, &before).await;
     if found.is_pushed {
-        look(bench, record, found, &mut made).await;
-    } else {
-        record.skip(AFTER_PUSH, "the push failed");
+        look(bench, record, found).await;
     }
-    clean_up(bench, record, found, &made).await;
 }
 
-/// What has to be removed in the end.
-#[derive(Default)]
-struct Made {
-    /// Tags, and whatever they name.
-    tags: Vec<Tag>,
-    /// Parents before children.
-    manifests: Vec<Digest>,
-    /// Those that only show something, and never stay.
-    passing: Vec<Digest>,
-    passing_tags: Vec<Tag>,
-}
-
-async fn push(bench: &Bench<'_>, record: &mut Record<'_>, before: &Before, made: &mut Made) -> bool {
+async fn push(bench: &Bench<'_>, record: &mut Record<'_>, before: &Before) -> bool {
     if !record.step("push blobs", None, bench.push_blobs()).await {
         return false;
     }
     for manifest in &bench.plan.image.manifests {
-        if !record.step("push manifest", None, bench.push_manifest(manifest)).await {
+        if !record.step("push manifest", None, bench.push_manifest(manifest, before)).await {
             return false;
         }
-        if !before.manifests.contains(&manifest.digest) {
-            made.manifests.insert(0, manifest.digest);
-        }
-    }
-    if !before.tag {
-        made.tags.push(bench.plan.tag.clone());
     }
     true
 }
 
-async fn look(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found, made: &mut Made) {
+async fn look(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found) {
     record.step("head", None, bench.heads()).await;
     for end in &bench.ends {
         let route = Some(end.route.name.as_str()).filter(|_| bench.ends.len() > 1);
@@ -189,47 +264,27 @@ async fn look(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found, mad
     }
     record.step("tags", None, bench.tags()).await;
     if let Source::Made { id } = &bench.plan.image.source {
-        let mut referred = Referred::default();
-        record.step("referrer", None, bench.referrer(id, &mut referred)).await;
-        made.passing.extend(referred.digest);
-        found.features.referrers = referred.is_listed;
+        record.step("referrer", None, bench.referrer(id, &mut found.features.referrers)).await;
     } else {
         record.skip(&["referrer"], "a team's own image gets nothing attached");
     }
-    let since = Instant::now();
-    let anonymous = bench.anonymous().await;
-    found.visibility = anonymous.as_ref().ok().map(|(visibility, _)| *visibility);
-    let checked = anonymous.and_then(|(_, seen)| match seen.outcome {
-        Outcome::Failed => Err(Trouble::new(seen.detail)),
-        _ => Ok(seen),
-    });
-    record.note("anonymous pull", None, since.elapsed().as_millis() as u64, checked);
+    record.step("anonymous pull", None, bench.anonymous(&mut found.visibility)).await;
+    record.step("anonymous push", None, bench.anonymous_push()).await;
     record.step("readonly-token", None, bench.readonly_token()).await;
     for program in &bench.plan.with {
-        if let Some(tag) = bench.repeat(record, *program).await {
-            let pushed = bench.main().manifest(&bench.plan.repository, tag.as_str()).await;
-            let digest = pushed.ok().flatten().map(|answer| Digest::sha256(&answer.body));
-            let own = bench.plan.image.manifests.iter().map(|manifest| manifest.digest);
-            made.passing.extend(digest.filter(|digest| own.into_iter().all(|own| own != *digest)));
-            made.passing_tags.push(tag);
-        }
+        bench.repeat(record, *program, &mut found.programs).await;
     }
 }
 
-async fn clean_up(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found, made: &Made) {
-    let (mut tags, mut manifests) = (made.passing_tags.clone(), made.passing.clone());
-    if bench.plan.keep {
-        let kept = format!("{}/{}:{} is kept", bench.plan.host, bench.plan.repository, bench.plan.tag);
+async fn clean_up(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found, cleaned: &mut Cleaned) {
+    let plan = bench.plan;
+    found.is_kept = plan.keep && found.is_pushed && record.class.is_none();
+    if found.is_kept {
+        let kept = format!("{}/{}:{} stays there", plan.host, plan.repository, plan.tag);
         record.note("keep", None, 0, Ok(Seen::ok(kept)));
-    } else {
-        tags.extend(made.tags.iter().cloned());
-        manifests.extend(&made.manifests);
+    } else if plan.keep {
+        record.skip(&["keep"], "only an image that is proven stays there");
     }
-    if tags.is_empty() && manifests.is_empty() {
-        record.skip(&["clean-up"], "nothing was made that could be removed");
-        return;
-    }
-    let mut can_delete = None;
-    record.step("clean-up", None, bench.clean_up(&tags, &manifests, &mut can_delete)).await;
-    found.features.delete = can_delete;
+    let lot = bench.made.to_remove(found.is_kept);
+    record.step("clean-up", None, bench.clean_up(&lot, cleaned)).await;
 }

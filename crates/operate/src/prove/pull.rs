@@ -4,7 +4,7 @@ use railhead_client::{Answer, Registry};
 use railhead_oci::Digest;
 use railhead_oci::media::essence;
 
-use super::bench::{Bench, Checked, End, Seen, Trouble};
+use super::bench::{Bench, Checked, End, Seen, Trouble, count};
 use crate::image::Manifest;
 
 /// Tags of one page.
@@ -39,9 +39,10 @@ impl Bench<'_> {
             }
             bytes += size;
         }
-        let (manifests, blobs) = (self.plan.image.manifests.len(), self.plan.image.blobs.len());
-        let mut seen =
-            Seen::ok(format!("{manifests} manifests and {blobs} blobs, {bytes} bytes, all as pushed"));
+        let image = &self.plan.image;
+        let manifests = count(image.manifests.len(), "manifest");
+        let blobs = count(image.blobs.len(), "blob");
+        let mut seen = Seen::ok(format!("{manifests} and {blobs}, {bytes} bytes, all as pushed"));
         seen.bytes = Some(bytes);
         Ok(seen)
     }
@@ -72,7 +73,7 @@ impl Bench<'_> {
             match page.last() {
                 // A registry that does not know `last` shows the same page again.
                 Some(end) if page.len() >= PAGE as usize && last.as_ref() != Some(end) => {
-                    last = Some(end.clone())
+                    last = Some(end.clone());
                 }
                 _ => break,
             }

@@ -6,16 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Request, StatusCode};
-use http_body::{Frame, SizeHint};
+use http_body::Frame;
 use http_body_util::BodyExt as _;
 use railhead_client::{Answer, empty};
 use railhead_oci::Digest;
 
-use super::bench::{Bench, Checked, Seen, Trouble};
+use super::bench::{Bench, Checked, Seen, Trouble, count};
+use super::made::Stay;
 use super::record::Verdict;
-use crate::image::{Blob, Content, Manifest};
+use crate::image::{Blob, Manifest, is_unique};
 
 /// Pieces of this many bytes go over the line.
 const PIECE: usize = 256 << 10;
@@ -23,35 +23,43 @@ const PIECE: usize = 256 << 10;
 /// What was there before the push, so that the clean-up leaves it alone.
 #[derive(Default)]
 pub(super) struct Before {
-    pub(super) manifests: BTreeSet<Digest>,
-    pub(super) tag: bool,
+    manifests: BTreeSet<Digest>,
+    tag: TagBefore,
+}
+
+/// What the tag was before the push.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum TagBefore {
+    #[default]
+    Free,
+    /// It names this image.
+    Same,
+    /// It names another one, and is moved for good.
+    Other,
 }
 
 impl Bench<'_> {
     /// What the tag and the manifests are now; a tag that names something else is not taken without leave.
     pub(super) async fn before(&self, before: &mut Before) -> Checked {
-        let (registry, name) = (self.main(), &self.plan.repository);
+        let (registry, name, tag) = (self.main(), &self.plan.repository, &self.plan.tag);
         for manifest in &self.plan.image.manifests {
             if registry.head_manifest(name, &manifest.digest.to_string()).await?.is_some() {
                 before.manifests.insert(manifest.digest);
             }
         }
-        let Some(answer) = registry.manifest(name, self.plan.tag.as_str()).await? else {
-            return Ok(Seen::ok(format!("{} is free", self.plan.tag)));
+        let Some(answer) = registry.manifest(name, tag.as_str()).await? else {
+            return Ok(Seen::ok(format!("{tag} is free")));
         };
-        before.tag = true;
         let found = Digest::sha256(&answer.body);
         if self.plan.image.root().is_some_and(|root| root.digest == found) {
-            return Ok(Seen::fact(format!(
-                "{} names this image already; it stays when all is done",
-                self.plan.tag
-            )));
+            before.tag = TagBefore::Same;
+            return Ok(Seen::fact(format!("{tag} names this image already, and stays")));
         }
         if self.plan.replace {
-            return Ok(Seen::fact(format!("{} named {found}, and is moved", self.plan.tag)));
+            before.tag = TagBefore::Other;
+            return Ok(Seen::fact(format!("{tag} named {found}, and is moved")));
         }
-        let detail =
-            format!("{} names {found}; choose another tag, or move it with --replace", self.plan.tag);
+        let detail = format!("{tag} names {found}");
         Err(Trouble::of(detail, Verdict::Taken))
     }
 
@@ -59,69 +67,67 @@ impl Bench<'_> {
     pub(super) async fn push_blobs(&self) -> Checked {
         let (mut pushed, mut bytes) = (0, 0);
         for blob in &self.plan.image.blobs {
-            let about = |trouble: Trouble| {
-                Trouble::of(
-                    format!("blob {} ({}): {}", blob.digest, blob.what, trouble.detail),
-                    trouble.class,
-                )
-            };
-            if self
-                .main()
-                .has_blob(&self.plan.repository, &blob.digest)
-                .await
-                .map_err(|error| about(error.into()))?
-            {
-                continue;
+            if self.push_blob(blob, Stay::Image).await? {
+                pushed += 1;
+                bytes += blob.size;
             }
-            self.push_blob(blob).await.map_err(about)?;
-            pushed += 1;
-            bytes += blob.size;
         }
-        let there = self.plan.image.blobs.len() - pushed;
-        let rest = if there == 0 { String::new() } else { format!("; {there} were there already") };
-        let mut seen = Seen::ok(format!("{pushed} blobs, {bytes} bytes{rest}"));
+        let rest = match self.plan.image.blobs.len() - pushed {
+            0 => String::new(),
+            there => format!("; the registry had {} already", count(there, "blob")),
+        };
+        let mut seen = Seen::ok(format!("{}, {bytes} bytes{rest}", count(pushed, "blob")));
         seen.bytes = Some(bytes);
         Ok(seen)
     }
 
+    /// One blob, unless it is there; whether it was not.
+    pub(super) async fn push_blob(&self, blob: &Blob, stay: Stay) -> Result<bool, Trouble> {
+        let pushed = self.stream(blob, stay).await;
+        pushed.map_err(|trouble| {
+            let detail = format!("blob {} ({}): {}", blob.digest, blob.what, trouble.detail);
+            Trouble::of(detail, trouble.class)
+        })
+    }
+
     /// `POST`, one `PATCH` that streams, `PUT`, as docker does.
-    async fn push_blob(&self, blob: &Blob) -> Result<(), Trouble> {
+    async fn stream(&self, blob: &Blob, stay: Stay) -> Result<bool, Trouble> {
         let (registry, name) = (self.main(), &self.plan.repository);
-        if let Content::Memory(bytes) = &blob.content {
-            let pieces: Vec<Bytes> = bytes.chunks(PIECE / 16).map(Bytes::copy_from_slice).collect();
-            registry.push_stream(name, &pieces).await?;
-            return Ok(());
+        if registry.has_blob(name, &blob.digest).await? {
+            return Ok(false);
         }
-        let session = registry.begin(name).await?;
-        let scope = format!("repository:{name}:pull,push");
-        let make = || {
-            let reader = blob.open().map_err(|source| railhead_client::Error::Connect {
-                to: "the file that holds the image".to_owned(),
-                source,
-            })?;
-            let request = Request::patch(&session)
-                .header(CONTENT_TYPE, "application/octet-stream")
-                .header(CONTENT_LENGTH, blob.size);
-            Ok((request, FileBody { reader, left: blob.size }.boxed_unsync()))
+        let reading = |error: io::Error| Trouble::new(format!("it cannot be read: {error}"));
+        blob.open().map_err(reading)?;
+        let session = {
+            let _whole = self.whole.lock().await;
+            let session = registry.begin(name).await?;
+            self.made.upload(Some(&session));
+            session
         };
-        let answer = registry.ask(&scope, make).await?;
-        if answer.status != StatusCode::ACCEPTED {
-            return Err(Trouble::answer("PATCH of the upload", &answer));
+        let session = registry.append(name, &session, || Ok(BlobBody::of(blob).boxed_unsync())).await?;
+        self.made.upload(Some(&session));
+        let _whole = self.whole.lock().await;
+        if is_unique(&self.plan.image.source, blob) {
+            self.made.blob(stay, blob.digest);
         }
-        let location = answer.header("location").and_then(|to| to.parse::<http::Uri>().ok());
-        let session = location
-            .as_ref()
-            .and_then(|to| to.path_and_query())
-            .map_or(session.as_str(), |path| path.as_str());
-        registry.finish(name, session, &blob.digest, Bytes::new()).await?;
-        Ok(())
+        registry.finish(name, &session, &blob.digest, Bytes::new()).await?;
+        self.made.upload(None);
+        Ok(true)
     }
 
     /// A manifest, by its digest, or by the tag if it is the image.
-    pub(super) async fn push_manifest(&self, manifest: &Manifest) -> Checked {
+    pub(super) async fn push_manifest(&self, manifest: &Manifest, before: &Before) -> Checked {
         let is_root = self.plan.image.root().is_some_and(|root| root.digest == manifest.digest);
         let reference = if is_root { self.plan.tag.to_string() } else { manifest.digest.to_string() };
         let (name, bytes) = (&self.plan.repository, manifest.bytes.clone());
+        let _whole = self.whole.lock().await;
+        // A tag that was moved cannot be moved back: then all that it names stays.
+        if before.tag != TagBefore::Other && !before.manifests.contains(&manifest.digest) {
+            self.made.manifest(Stay::Image, manifest.digest);
+        }
+        if is_root && before.tag == TagBefore::Free {
+            self.made.tag(Stay::Image, self.plan.tag.clone());
+        }
         self.main().put_manifest(name, &reference, &manifest.media_type, bytes).await?;
         let what = manifest.platform.as_deref().unwrap_or("index");
         let under = if is_root { format!("{what}, as {}", self.plan.tag) } else { what.to_owned() };
@@ -165,13 +171,31 @@ fn check_head(path: &str, answer: &Answer, digest: Digest, size: u64) -> Result<
     }
 }
 
-/// The body of a request out of a file. Reading waits for the disk; nothing else happens meanwhile.
-struct FileBody {
-    reader: Box<dyn Read + Send>,
+/// A blob as the body of a request. Reading waits for the disk; nothing else happens meanwhile.
+struct BlobBody {
+    blob: Blob,
+    reader: Option<Box<dyn Read + Send>>,
     left: u64,
 }
 
-impl http_body::Body for FileBody {
+impl BlobBody {
+    fn of(blob: &Blob) -> Self {
+        Self { blob: blob.clone(), reader: None, left: blob.size }
+    }
+
+    fn piece(&mut self) -> io::Result<Bytes> {
+        let mut piece = vec![0; PIECE.min(self.left as usize)];
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(self.blob.open()?),
+        };
+        reader.read_exact(&mut piece)?;
+        self.left -= piece.len() as u64;
+        Ok(piece.into())
+    }
+}
+
+impl http_body::Body for BlobBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -179,21 +203,10 @@ impl http_body::Body for FileBody {
         if self.left == 0 {
             return Poll::Ready(None);
         }
-        let mut piece = vec![0; PIECE.min(self.left as usize)];
-        Poll::Ready(Some(match self.reader.read_exact(&mut piece) {
-            Ok(()) => {
-                self.left -= piece.len() as u64;
-                Ok(Frame::data(piece.into()))
-            }
-            Err(error) => Err(error),
-        }))
+        Poll::Ready(Some(self.piece().map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
         self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }

@@ -1,5 +1,6 @@
 //! What a proof writes down: it is printed, kept as evidence, and read again by the handoff.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -72,6 +73,8 @@ pub enum Verdict {
     Unreachable,
     /// The tag names something else, which a proof does not replace.
     Taken,
+    /// Somebody ended it.
+    Interrupted,
 }
 
 /// The certificate that a route shows.
@@ -185,10 +188,16 @@ pub struct Proof {
     pub server: Option<String>,
     /// What it can do.
     pub features: Features,
+    /// Versions of the programs that repeated it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, String>,
     /// Every step, in order.
     pub steps: Vec<Step>,
     /// The image was left where it is.
     pub kept: bool,
+    /// What remains though it should not, as `HOST/OWNER/IMAGE:TAG` or `…@DIGEST`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// When it began.
     pub started: Timestamp,
     /// How long all of it took.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use railhead_client::hops::{Broke, Broken, Hop, Route, Settings, Step as Hopped, TlsProblem, Walk, Walker};
-use railhead_doctor::Server;
+use railhead_doctor::{Server, Software};
 use railhead_oci::RepositoryName;
 
 use super::record::{HopTime, RouteFacts, TlsFacts, TrustNeeded};
@@ -14,14 +14,25 @@ pub(crate) struct Walked {
     pub(crate) obstacle: Option<Obstacle>,
     pub(crate) millis: u64,
     pub(crate) server: Option<String>,
+    pub(crate) software: Option<Software>,
 }
 
 /// Why a route cannot be used.
 pub(crate) struct Obstacle {
     /// For a person.
     pub(crate) what: String,
-    /// Nothing answered.
-    pub(crate) is_unreachable: bool,
+    pub(crate) kind: Hindrance,
+}
+
+/// What kind of obstacle it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// Nothing answered, or nothing that can be understood.
+    Unreachable,
+    /// The certificate is not trusted.
+    Certificate,
+    /// What answers is no registry, or one that a token must not be sent to.
+    Registry,
 }
 
 /// Takes all routes without credentials, each with a `ca` a second time without it, to know whether it is needed.
@@ -59,7 +70,14 @@ fn walked(walk: &Walk, without_ca: Option<&Walk>) -> Walked {
             .and_then(|seen| seen.scheme("bearer")?.parameter("realm").map(str::to_owned)),
         hops: times(walk),
     };
-    Walked { facts, obstacle: obstacle(walk), millis: walk.millis, server: server(walk) }
+    let found = Server::of(walk);
+    Walked {
+        facts,
+        obstacle: obstacle(walk),
+        millis: walk.millis,
+        server: server(&found),
+        software: found.software,
+    }
 }
 
 fn tls(walk: &Walk, without_ca: Option<&Walk>) -> Option<TlsFacts> {
@@ -104,9 +122,9 @@ fn obstacle(walk: &Walk) -> Option<Obstacle> {
             Broke::NotHttp => format!("{}: what answers does not speak HTTP", hop.word()),
             _ => format!("{}: {broke}", hop.word()),
         };
-        Some(Obstacle { what, is_unreachable: true })
+        Some(Obstacle { what, kind: Hindrance::Unreachable })
     };
-    let wrong = |what: String| Some(Obstacle { what, is_unreachable: false });
+    let wrong = |what: String, kind| Some(Obstacle { what, kind });
     if let Some(broke) = walk.resolve.broke() {
         return unreachable(Hop::Resolve, broke);
     }
@@ -119,20 +137,25 @@ fn obstacle(walk: &Walk) -> Option<Obstacle> {
     let problems = walk.tls.seen().map_or(&[][..], |seen| &seen.problems);
     if !problems.is_empty() {
         let words: Vec<_> = problems.iter().map(|problem| problem_words(*problem)).collect();
-        return wrong(format!("the certificate is not trusted: {}", words.join(", ")));
+        let what = format!("the certificate is not trusted: {}", words.join(", "));
+        return wrong(what, Hindrance::Certificate);
     }
     if let Some(broke) = walk.registry.broke() {
         return unreachable(Hop::Registry, broke);
     }
     let answer = walk.registry.seen()?;
     if !matches!(answer.status, 200 | 401) {
-        return wrong(format!("{} answered {}, which is no registry", answer.asked, answer.status));
+        let what = format!("{} answered {}, which is no registry", answer.asked, answer.status);
+        return wrong(what, Hindrance::Registry);
     }
     let realm = walk.challenge.seen().and_then(|seen| seen.scheme("bearer")?.parameter("realm"));
     match realm {
-        Some(realm) if walk.route.url.is_private() && weakens(realm) => wrong(format!(
-            "the realm is {realm}: clients would send their tokens where everybody on the way can read them"
-        )),
+        Some(realm) if walk.route.url.is_private() && weakens(realm) => wrong(
+            format!(
+                "the realm is {realm}: clients would send their tokens where everybody on the way can read them"
+            ),
+            Hindrance::Registry,
+        ),
         _ => None,
     }
 }
@@ -158,8 +181,7 @@ const fn problem_words(problem: TlsProblem) -> &'static str {
 }
 
 /// Name and version of the server, as far as it says.
-fn server(walk: &Walk) -> Option<String> {
-    let server = Server::of(walk);
-    let name = server.software?.name();
-    Some(server.version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}")))
+fn server(found: &Server) -> Option<String> {
+    let name = found.software?.name();
+    Some(found.version.as_ref().map_or_else(|| name.to_owned(), |version| format!("{name} {version}")))
 }

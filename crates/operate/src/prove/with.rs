@@ -1,7 +1,7 @@
 //! Repeats login, pull and push with the programs that people use.
 //!
 //! Invariants: a program works in a directory of its own, with an authentication file of its own; the token goes to its
-//! standard input; of the images that a program has, only those that this made are removed.
+//! standard input; of the images in docker's engine, only those that this brought there are removed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use railhead_client::Credentials;
-use railhead_oci::{Digest, Tag};
+use railhead_client::hops::Route;
+use railhead_oci::Tag;
 use secrecy::ExposeSecret as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::bench::{Bench, Checked, Record, Seen, Trouble};
+use super::made::{Made, Stay};
+use super::record::Verdict;
 use crate::programs::{find, last_line};
 
 /// How long one run of a program may take.
@@ -68,11 +71,19 @@ struct Repeat<'a> {
     is_plain: bool,
     /// A directory with the authority to trust.
     authority: Option<PathBuf>,
+    /// Where docker's engine is, if the person's own settings say so.
+    engine: Option<String>,
+    version: String,
 }
 
 impl Bench<'_> {
-    /// Repeats the proof with `program`; the tag that it pushed, if it came so far.
-    pub(super) async fn repeat(&self, record: &mut Record<'_>, program: Program) -> Option<Tag> {
+    /// Repeats the proof with `program`, and notes its version.
+    pub(super) async fn repeat(
+        &self,
+        record: &mut Record<'_>,
+        program: Program,
+        versions: &mut Vec<(String, String)>,
+    ) {
         let word = program.word();
         let scratch = tempfile::Builder::new().prefix("railhead-with-").tempdir();
         let ready = async {
@@ -84,31 +95,47 @@ impl Bench<'_> {
             Ok(Ok(repeat)) => repeat,
             Ok(Err(why)) => {
                 record.note(word, None, 0, Ok(Seen::not_tried(why)));
-                return None;
+                return;
             }
             Err(trouble) => {
                 record.note(word, None, 0, Err(trouble));
-                return None;
+                return;
             }
         };
+        versions.push((word.to_owned(), repeat.version.clone()));
         let step = |act: &str| format!("{word} {act}");
         if repeat.account.is_some() && !record.step(&step("login"), None, repeat.login()).await {
-            return None;
+            return;
         }
-        let tag: Tag = format!("{}-{word}", self.plan.tag).parse().ok()?;
-        let (Some(root), name) = (self.plan.image.root(), &self.plan.repository) else { return None };
-        let [by_digest, by_tag] = [
-            format!("{}/{name}@{}", self.plan.host, root.digest),
-            format!("{}/{name}:{tag}", self.plan.host),
-        ];
-        if !record.step(&step("pull"), None, repeat.pull(&by_digest, "first", Some(root.digest))).await {
-            return None;
+        let (from, to, tag) = match self.references(word).await {
+            Ok(references) => references,
+            Err(trouble) => {
+                record.note(&step("push"), None, 0, Err(trouble));
+                return;
+            }
+        };
+        let own = repeat.own(&self.made, [&from, &to]).await;
+        if !record.step(&step("pull"), None, repeat.pull(&from, "first")).await {
+            return;
         }
-        let pushed = record.step(&step("push"), None, repeat.push(&by_digest, &by_tag)).await;
-        if pushed {
-            record.step(&step("pull again"), None, repeat.pull_again(&by_tag)).await;
+        self.made.tag(Stay::Never, tag);
+        if record.step(&step("push"), None, repeat.push(&from, &to, &own)).await {
+            record.step(&step("pull again"), None, repeat.pull(&to, "again")).await;
         }
-        pushed.then_some(tag)
+    }
+
+    /// What a program pulls, what it pushes, and the tag of that, which has to be free.
+    async fn references(&self, word: &str) -> Result<(String, String, Tag), Trouble> {
+        let name = &self.plan.repository;
+        let tag: Tag = format!("{}-{word}", self.plan.tag)
+            .parse()
+            .map_err(|error: railhead_oci::TagError| Trouble::new(error.to_string()))?;
+        let root = self.plan.image.root().ok_or_else(|| Trouble::new("the image is empty"))?;
+        if self.main().head_manifest(name, tag.as_str()).await?.is_some() {
+            return Err(Trouble::of(format!("the tag {tag} is there already"), Verdict::Taken));
+        }
+        let image = format!("{}/{name}", self.plan.host);
+        Ok((format!("{image}@{}", root.digest), format!("{image}:{tag}"), tag))
     }
 
     /// The program, or why it cannot be tried.
@@ -118,11 +145,12 @@ impl Bench<'_> {
         home: &'a Path,
     ) -> Result<Result<Repeat<'a>, String>, Trouble> {
         let word = program.word();
-        let route = self.ends[0].route;
         let Some(path) = find(word) else { return Ok(Err(format!("{word} is not here"))) };
-        if route.connect.is_some() || route.url.authority() != self.plan.host {
-            return Ok(Err(format!("{word} cannot be sent anywhere but to {}", self.plan.host)));
-        }
+        let is_direct = |route: &Route| route.connect.is_none() && route.url.authority() == self.plan.host;
+        let Some(route) = self.ends.iter().map(|end| end.route).find(|route| is_direct(route)) else {
+            let host = &self.plan.host;
+            return Ok(Err(format!("{word} goes to {host} itself, and none of the routes does")));
+        };
         let mut repeat = Repeat {
             program,
             path,
@@ -131,6 +159,8 @@ impl Bench<'_> {
             account: self.plan.account.as_ref(),
             is_plain: !route.is_tls(),
             authority: None,
+            engine: None,
+            version: String::new(),
         };
         if let Some(ca) = &route.ca {
             let directory = home.join("certs");
@@ -139,10 +169,12 @@ impl Bench<'_> {
             copied.map_err(|error| Trouble::new(format!("cannot copy {}: {error}", ca.display())))?;
             repeat.authority = Some(directory);
         }
-        if program == Program::Docker
-            && let Err(trouble) = repeat.run(&["version", "--format", "{{.Server.Version}}"], None).await
-        {
-            return Ok(Err(format!("no engine answers: {}", trouble.detail)));
+        if program == Program::Docker {
+            repeat.engine = engine(&repeat.path).await;
+        }
+        match repeat.asked_version().await {
+            Ok(version) => repeat.version = version,
+            Err(trouble) => return Ok(Err(format!("it does not work here: {}", trouble.detail))),
         }
         Ok(Ok(repeat))
     }
@@ -158,7 +190,7 @@ impl Repeat<'_> {
     }
 
     /// Pulls `reference`; skopeo into the directory `name`.
-    async fn pull(&self, reference: &str, name: &str, digest: Option<Digest>) -> Checked {
+    async fn pull(&self, reference: &str, name: &str) -> Checked {
         match self.program {
             Program::Skopeo => {
                 let (from, to) =
@@ -167,12 +199,11 @@ impl Repeat<'_> {
             }
             Program::Docker | Program::Podman => self.act(&["pull"], "", &[reference]).await?,
         }
-        let mut seen = Seen::ok(reference.to_owned());
-        seen.digest = digest;
-        Ok(seen)
+        Ok(Seen::ok(reference.to_owned()))
     }
 
-    async fn push(&self, from: &str, to: &str) -> Checked {
+    /// Pushes what was pulled as `from`, and removes `own` from the images here, else the next pull would have nothing to do.
+    async fn push(&self, from: &str, to: &str, own: &[&str]) -> Checked {
         match self.program {
             Program::Skopeo => {
                 let (from, to) =
@@ -181,21 +212,38 @@ impl Repeat<'_> {
             }
             Program::Docker | Program::Podman => {
                 self.run(&["tag", from, to], None).await?;
-                let pushed = self.act(&["push"], "", &[to]).await;
-                // Else the next pull would have nothing to do. What cannot be removed shows itself there.
-                let _ = self.run(&["image", "rm", to, from], None).await;
-                pushed?;
+                self.act(&["push"], "", &[to]).await?;
+                let words: Vec<&str> = ["image", "rm"].iter().chain(own).copied().collect();
+                self.run(&words, None).await?;
             }
         }
         Ok(Seen::ok(to.to_owned()))
     }
 
-    async fn pull_again(&self, reference: &str) -> Checked {
-        let seen = self.pull(reference, "again", None).await?;
-        if self.program != Program::Skopeo {
-            self.run(&["image", "rm", reference], None).await?;
+    /// Those of the images that will be this proof's own. Docker's engine may have them before, and keeps them afterwards.
+    async fn own<'r>(&self, made: &Made, references: [&'r str; 2]) -> Vec<&'r str> {
+        let mut own = Vec::new();
+        for reference in references {
+            if self.program != Program::Docker {
+                own.push(reference);
+            } else if self.run(&["image", "inspect", "--format", "-", reference], None).await.is_err() {
+                made.local(reference);
+                own.push(reference);
+            }
         }
-        Ok(seen)
+        own
+    }
+
+    /// The engine's version of docker, the program's own of others.
+    async fn asked_version(&self) -> Result<String, Trouble> {
+        let words: &[&str] = match self.program {
+            Program::Docker => &["version", "--format", "{{.Server.Version}}"],
+            Program::Podman | Program::Skopeo => &["--version"],
+        };
+        let said = self.run(words, None).await?;
+        let said = String::from_utf8_lossy(&said);
+        // `podman version 5.4.2`
+        Ok(said.split_whitespace().last().unwrap_or("unknown").to_owned())
     }
 
     async fn act(&self, verb: &[&str], side: &str, rest: &[&str]) -> Result<(), Trouble> {
@@ -245,10 +293,7 @@ impl Repeat<'_> {
         let output = ended
             .map_err(|_| failed(format!("it did not end within {} s", LIMIT.as_secs())))?
             .map_err(|error| failed(error.to_string()))?;
-        match output.status.success() {
-            true => Ok(output.stdout),
-            false => Err(failed(last_line(&output.stderr))),
-        }
+        if output.status.success() { Ok(output.stdout) } else { Err(failed(last_line(&output.stderr))) }
     }
 
     fn command(&self) -> Command {
@@ -262,6 +307,9 @@ impl Repeat<'_> {
             ("REGISTRY_AUTH_FILE", "auth.json"),
         ] {
             command.env(name, self.home.join(below));
+        }
+        if let Some(engine) = &self.engine {
+            command.env("DOCKER_HOST", engine);
         }
         // A program needs no secret of ours but the one at its standard input.
         for (name, _) in
@@ -284,4 +332,24 @@ impl Repeat<'_> {
         }
         command
     }
+}
+
+/// Where the context of docker that the person uses has its engine. Settings of our own would hide it.
+async fn engine(docker: &Path) -> Option<String> {
+    let mut command = Command::new(docker);
+    command.args(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
+    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(LIMIT, command.output()).await.ok()?.ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    Some(said.trim().to_owned()).filter(|host| output.status.success() && !host.is_empty())
+}
+
+/// Removes these images from docker's engine, as far as they are there.
+pub(super) async fn remove_local(references: &[String]) {
+    let Some(docker) = find(Program::Docker.word()).filter(|_| !references.is_empty()) else { return };
+    let mut command = Command::new(docker);
+    command.args(["image", "rm"]).args(references);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    // One that is gone already is an error to docker.
+    let _ = tokio::time::timeout(LIMIT, command.status()).await;
 }

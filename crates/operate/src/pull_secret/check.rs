@@ -26,7 +26,7 @@ use super::keyring;
 use super::manifest::Manifest;
 use crate::prove::access::may_read;
 use crate::prove::bench::{Checked, Record, Seen, Trouble, is_refusal, said, ways};
-use crate::prove::walk::{Walked, walk};
+use crate::prove::walk::{Hindrance, Walked, walk};
 use crate::prove::{Outcome, Step, Verdict};
 use crate::secrets::Secrets;
 use crate::site::{Forge, Site, Visibility};
@@ -362,7 +362,8 @@ fn reached(walked: &Walked) -> Checked {
     match &walked.obstacle {
         None => Ok(Seen::ok(format!("{} answers as a registry", walked.facts.url))),
         Some(obstacle) => {
-            let class = if obstacle.is_unreachable { Verdict::Unreachable } else { Verdict::Failed };
+            let class =
+                if obstacle.kind == Hindrance::Unreachable { Verdict::Unreachable } else { Verdict::Failed };
             Err(Trouble::of(obstacle.what.clone(), class))
         }
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use railhead_client::hops::Route;
 use railhead_oci::RepositoryName;
 use railhead_operate::handoff::{Check, CheckResult, Facts, last, page};
-use railhead_operate::prove::{Step, Target};
+use railhead_operate::prove::{Outcome, Step, Target};
 use railhead_operate::{Archive, Evidence, Kind, Secrets, write_whole};
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use crate::failure::{Exit, Failure, Result};
 /// The page says how images are named, how to log in, who may pull, what has to be trusted, and whom to ask. It comes from
 /// the last `prove --keep` and from the site file. With --check, every fact of a page is tried again.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 pub struct Handoff {
     /// The registry, or an image of it; without it, the site file's, or the last that was proven
     #[arg(value_name = "HOST[/OWNER/IMAGE]", conflicts_with = "check")]
@@ -119,7 +120,9 @@ impl Handoff {
 
     fn check(&self, context: &Context, file: &std::path::Path) -> Result<()> {
         let text = std::fs::read_to_string(file).map_err(|error| {
-            Failure::new(Exit::NotFound, format!("cannot read the page {}", file.display())).because(&error)
+            Failure::new(Exit::NotFound, format!("cannot read the page {}", file.display()))
+                .because(&error)
+                .hint("`railhead handoff --out FILE` writes one")
         })?;
         let facts = Facts::of_page(&text)?;
         let site = site_of(context, &facts.host)?;
@@ -133,25 +136,32 @@ impl Handoff {
             warn_of_plain(context, std::slice::from_ref(&route));
         }
         let printer = context.printer;
-        let mut printed = Ok(());
+        let mut told = Ok(());
         let mut watch = |fact: &Step| {
-            if !printer.is_json() && printed.is_ok() {
-                printed = printer.raw(&format!("{fact}\n"));
+            if !printer.is_json() && told.is_ok() {
+                told = printer.raw(&format!("{fact}\n"));
             }
         };
-        let check = Check { facts: &facts, site: &site, route: Some(route), account };
+        let check = Check { facts: &facts, text: &text, site: &site, route: Some(route), account };
         let result = block_on(check.run(&mut watch))??;
-        printed?;
-        let untrue: Vec<&str> = result.untrue().map(|fact| fact.name.as_str()).collect();
-        let evidence = Evidence::new(Kind::HandoffCheck, &facts.host, untrue.is_empty(), &result)?;
+        told?;
+        let names =
+            |outcome| result.of(outcome).map(|fact| fact.name.as_str()).collect::<Vec<_>>().join(", ");
+        let (untrue, untried) = (names(Outcome::Failed), names(Outcome::NotTried));
+        let ok = untrue.is_empty();
+        let evidence = Evidence::new(Kind::HandoffCheck, &facts.host, ok, &result)?;
         let evidence = keep(&site, &evidence, &secrets)?;
-        let shown = Shown { result: &result, ok: untrue.is_empty(), evidence: evidence.clone() };
-        let words = if untrue.is_empty() { "true" } else { "not true any more" };
+        let shown = Shown { result: &result, ok, evidence: evidence.clone() };
+        let words = match (ok, untried.as_str()) {
+            (false, _) => "not true any more".to_owned(),
+            (true, "") => "true".to_owned(),
+            (true, untried) => format!("true, apart from what was not tried ({untried})"),
+        };
         printer.data(&shown, || format!("{words}: {}\nevidence: {}\n", facts.image(), evidence.display()))?;
-        if untrue.is_empty() {
+        if ok {
             return Ok(());
         }
-        let message = format!("the page {} is not true any more: {}", file.display(), untrue.join(", "));
+        let message = format!("the page {} is not true any more: {untrue}", file.display());
         Err(Failure::new(Exit::Failed, message)
             .hint("mend it, or prove the registry again and write the page anew"))
     }

@@ -17,6 +17,7 @@ pub mod reference;
 pub mod repo;
 pub mod report;
 pub mod serve;
+mod stop;
 pub mod tag;
 pub mod token;
 pub mod usage;

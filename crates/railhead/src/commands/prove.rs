@@ -2,6 +2,7 @@
 //!
 //! Order: the plan (target, site file, flags, image), the proof, the evidence, how it ended.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,21 +10,25 @@ use railhead_client::Credentials;
 use railhead_client::hops::Route;
 use railhead_oci::Tag;
 use railhead_operate::image::{Image, from_program, random};
-use railhead_operate::prove::{Plan, Program, Proof, Step, Target, Verdict, prove, secrets_of};
+use railhead_operate::prove::{Outcome, Plan, Program, Proof, Step, Target, Verdict, prove, secrets_of};
 use railhead_operate::{Evidence, Kind, Site, Visibility};
 use serde::Serialize;
 
 use super::Context;
 use super::operator::{account, block_on, keep, path, routes, site_of, warn_of_plain};
+use super::stop::Stop;
 use crate::config::read_secret;
 use crate::failure::{Exit, Failure, Result};
 
 /// Show that login, push and pull work, and that only those can who may
 ///
 /// Pushes a small image that is made on the spot, pulls it by tag and by digest, compares every byte, tries it without a
-/// login and with a wrong token, and removes it again. The account's token comes from RAILHEAD_TOKEN or --token-file.
-/// Without --route the routes are those of the site file, or https; the first is pushed to, all are pulled from.
+/// login and with a wrong token, and removes it again, also when it is interrupted. The account's token comes from
+/// RAILHEAD_TOKEN or --token-file. Without --route the routes are those of the site file, or https; the first is pushed to,
+/// all are pulled from.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Prove {
     /// The image to push, as in git.example.com/team/app; without a tag, one of its own
     #[arg(value_name = "HOST/OWNER/IMAGE[:TAG]")]
@@ -49,11 +54,11 @@ pub struct Prove {
     /// Which image of the archive, if it has several
     #[arg(long, value_name = "NAME", requires = "image")]
     image_name: Option<String>,
-    /// Leave the image there, for the handoff
+    /// Leave the image there if all is well, for the handoff
     #[arg(long)]
     keep: bool,
-    /// Move the tag if it names something else
-    #[arg(long)]
+    /// Move the tag for good if it names something else
+    #[arg(long, requires = "keep")]
     replace: bool,
     /// Repeat login, push and pull with these programs: docker, podman, skopeo
     #[arg(long, value_name = "PROGRAM", value_delimiter = ',')]
@@ -73,38 +78,55 @@ impl Prove {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<()> {
         let site = site_of(context, &self.target.host)?;
-        let plan = self.plan(context, &site)?;
-        if plan.account.is_some() {
-            warn_of_plain(context, &plan.routes);
-        }
-        let printer = context.printer;
-        let mut printed = Ok(());
-        let mut watch = |step: &Step| {
-            if !printer.is_json() && printed.is_ok() {
-                printed = printer.raw(&format!("{step}\n"));
+        block_on(async {
+            let mut stop = Stop::listen()?;
+            let plan = tokio::select! {
+                biased;
+                () = stop.wanted() => {
+                    return Err(Failure::new(Exit::Failed, "interrupted before anything was sent"));
+                }
+                plan = self.plan(context, &site) => plan?,
+            };
+            if plan.account.is_some() {
+                warn_of_plain(context, &plan.routes);
             }
-        };
+            Box::pin(self.prove(context, &site, &plan, stop)).await
+        })?
+    }
+
+    async fn prove(&self, context: &Context, site: &Site, plan: &Plan, mut stop: Stop) -> Result<()> {
+        let printer = context.printer;
         for note in &plan.image.notes {
             printer.note(note);
         }
-        let proof = block_on(prove(&plan, &mut watch))??;
+        let mut shown = Ok(());
+        let mut untried = Untried::default();
+        let mut watch = |step: &Step| {
+            if !printer.is_json() && shown.is_ok() {
+                shown = printer.raw(&untried.lines(step));
+            }
+        };
+        let proof = Box::pin(prove(plan, async || stop.wanted().await, &mut watch)).await?;
         let ok = proof.verdict == Verdict::Proven;
         let versions = proof.server.iter().map(|server| ("server".to_owned(), server.clone()));
+        let versions = versions.chain(proof.programs.clone());
         let evidence = Evidence::new(Kind::Proof, &proof.host, ok, &proof)?.with_versions(versions);
-        let evidence = keep(&site, &evidence, &secrets_of(&plan))?;
-        printed?;
-        printer.data(&Shown { proof: &proof, evidence: evidence.clone() }, || summary(&proof, &evidence))?;
+        let evidence = keep(site, &evidence, &secrets_of(plan))?;
+        shown?;
+        printer.data(&Shown { proof: &proof, evidence: evidence.clone() }, || {
+            untried.rest() + &summary(&proof, &evidence)
+        })?;
         end(&proof)
     }
 
-    fn plan(&self, context: &Context, site: &Site) -> Result<Plan> {
+    async fn plan(&self, context: &Context, site: &Site) -> Result<Plan> {
         let account = account(context, self.user.as_deref())?;
         let expected = match (self.public, self.private) {
             (true, _) => Some(Visibility::Public),
             (_, true) => Some(Visibility::Private),
             _ => site.visibility,
         };
-        let (image, tag) = self.image()?;
+        let (image, tag) = self.image().await?;
         Ok(Plan {
             host: self.target.host.clone(),
             repository: self.target.repository.clone(),
@@ -135,7 +157,7 @@ impl Prove {
         Ok(Some(Credentials { user: account.user.clone(), secret }))
     }
 
-    fn image(&self) -> Result<(Image, Tag)> {
+    async fn image(&self) -> Result<(Image, Tag)> {
         let Some(name) = &self.image else {
             let failed = |error: &(dyn std::error::Error + 'static)| {
                 Failure::new(Exit::Failed, "cannot make an image").because(error)
@@ -150,9 +172,46 @@ impl Prove {
             return Err(Failure::new(Exit::Usage, message).hint(format!("write {}:TAG", self.target)));
         };
         let file = Path::new(name);
-        let image =
-            if file.exists() { Image::at(file, self.image_name.as_deref()) } else { from_program(name) };
+        let image = if file.exists() {
+            Image::at(file, self.image_name.as_deref())
+        } else {
+            from_program(name).await
+        };
         Ok((image?, tag))
+    }
+}
+
+/// Steps that were not tried for the same reason are told in one line.
+#[derive(Default)]
+struct Untried {
+    names: Vec<String>,
+    why: String,
+}
+
+impl Untried {
+    /// The lines that a step makes, with those that waited for it.
+    fn lines(&mut self, step: &Step) -> String {
+        let mut lines = String::new();
+        let is_untried = step.outcome == Outcome::NotTried;
+        if !(self.names.is_empty() || is_untried && step.detail == self.why) {
+            let _ = writeln!(lines, "not tried  {}: {}", self.names.join(", "), self.why);
+            self.names.clear();
+        }
+        if is_untried {
+            self.names.push(step.name.clone());
+            self.why.clone_from(&step.detail);
+        } else {
+            let _ = writeln!(lines, "{step}");
+        }
+        lines
+    }
+
+    /// The line that still waits.
+    fn rest(&self) -> String {
+        match self.names.as_slice() {
+            [] => String::new(),
+            names => format!("not tried  {}: {}\n", names.join(", "), self.why),
+        }
     }
 }
 
@@ -166,29 +225,68 @@ fn summary(proof: &Proof, evidence: &Path) -> String {
     format!("{verdict}: {}{digest} in {seconds:.1} s\nevidence: {}\n", proof.image(), evidence.display())
 }
 
+/// How it ended, by its first failure.
 fn end(proof: &Proof) -> Result<()> {
     let exit = match proof.verdict {
         Verdict::Proven => return Ok(()),
-        Verdict::Failed => Exit::Failed,
+        Verdict::Failed | Verdict::Interrupted => Exit::Failed,
         Verdict::Denied => Exit::Denied,
         Verdict::Unreachable => Exit::Unavailable,
         Verdict::Taken => Exit::Conflict,
     };
     let failed: Vec<&Step> = proof.failed().collect();
     let Some(first) = failed.first() else { return Ok(()) };
+    if proof.verdict == Verdict::Interrupted && failed.len() == 1 {
+        return Err(Failure::new(exit, "the proof was interrupted, and what it had made was removed"));
+    }
     let more = match failed.len() {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
     let route = first.route.as_ref().map_or_else(String::new, |route| format!(" on route {route}"));
     let message = format!("the proof failed at '{}'{route}{more}: {}", first.name, first.detail);
-    let failure = Failure::new(exit, message);
-    Err(match (first.name.as_str(), proof.verdict) {
-        ("route", _) => {
-            failure.hint(format!("`railhead doctor {}` says why, and who has to act", proof.host))
+    Err(Failure::new(exit, message).hint(hint(proof, first)))
+}
+
+/// What to do about a step that failed.
+fn hint(proof: &Proof, step: &Step) -> String {
+    let (host, owner) = (&proof.host, proof.repository.owner());
+    let doctor = format!("`railhead doctor {host}` says why, and who has to act");
+    let program = step.name.split(' ').next().unwrap_or_default();
+    match (step.name.as_str(), proof.verdict) {
+        ("login", Verdict::Denied) => {
+            "check the user and the token; on Gitea and Forgejo it needs the scope write:package".to_owned()
         }
-        (_, Verdict::Denied) => failure
-            .hint("the token needs the right to push there: on Gitea and Forgejo the scope write:package"),
-        _ => failure,
-    })
+        ("tag", Verdict::Taken) => "choose another tag, or move it for good with --replace --keep".to_owned(),
+        ("wrong-token" | "anonymous push", _) => {
+            "who may push has to be asked for a login: look at the registry's authentication before anybody uses it".to_owned()
+        }
+        ("readonly-token", _) => {
+            "give a token that may only pull; on Gitea and Forgejo its scope is read:package".to_owned()
+        }
+        ("anonymous pull", _) => format!(
+            "change who may see {owner} or the repository, or say what is meant with --public, --private or site.visibility"
+        ),
+        ("pull tag" | "pull digest" | "head", Verdict::Failed) => format!(
+            "something on the way changes what is pulled, or the registry's store is damaged; {doctor}"
+        ),
+        ("interrupted" | "clean-up", _) => "what remains is named at 'clean-up'".to_owned(),
+        (_, Verdict::Denied) => format!(
+            "the account needs the right to push to {owner}; on Gitea and Forgejo its token needs the scope write:package"
+        ),
+        _ if Program::ALL.iter().any(|one| one.word() == program) => trust_hint(proof, program),
+        _ => doctor,
+    }
+}
+
+/// Programs trust whom they are told to trust.
+fn trust_hint(proof: &Proof, program: &str) -> String {
+    let host = &proof.host;
+    let Some(ca) = proof.routes.iter().find_map(|route| route.ca.as_ref()) else {
+        return format!("try it by hand: `{program} login {host}`");
+    };
+    format!(
+        "{program} has to trust the registry's authority: copy {} to /etc/docker/certs.d/{host}/ca.crt",
+        ca.display()
+    )
 }

@@ -118,7 +118,7 @@ fn ended(result: &CheckResult, message: &str) -> Failure {
     let exit = match result.verdict {
         Verdict::Denied => Exit::Denied,
         Verdict::Unreachable => Exit::Unavailable,
-        Verdict::Proven | Verdict::Failed | Verdict::Taken => Exit::Failed,
+        Verdict::Proven | Verdict::Failed | Verdict::Taken | Verdict::Interrupted => Exit::Failed,
     };
     Failure::new(exit, message)
 }
