@@ -77,16 +77,6 @@ impl Forge {
     }
 }
 
-impl Forge {
-    /// Ends the token `name` of [`FORGE_USER`].
-    pub fn revoke(&self, name: &str) {
-        let account = format!("{FORGE_USER}:{PASSWORD}");
-        let url = format!("http://{}/api/v1/users/{FORGE_USER}/tokens/{name}", self.address);
-        let words = ["--fail", "--silent", "--show-error", "--request", "DELETE", "--user", &account, &url];
-        Program::find("curl").run(words).ok();
-    }
-}
-
 fn app_ini(program: &Program, scratch: &Path, address: SocketAddr, options: &Options) -> String {
     let Options { root_url, tls, more } = options;
     let files: PathBuf = program.path().with_file_name("gitea-static");
