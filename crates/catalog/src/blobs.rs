@@ -60,7 +60,7 @@ pub struct NewBlob {
 pub struct BlobCommitted {
     /// The object that the digest was bound to before, when it was another one. It is forgotten: the caller removes it.
     pub former: Option<ForgottenObject>,
-    /// Whether the owner has come to use nearly all of its quota by this.
+    /// Set when the owner uses nearly all of its quota.
     pub near: Option<NearQuota>,
 }
 

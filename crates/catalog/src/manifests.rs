@@ -8,7 +8,7 @@ use crate::collection::{condemn, need};
 use crate::sql::{Row, Sql, digest_list, params};
 use crate::tags::remember;
 use crate::usage::Ledger;
-use crate::{Catalog, Error, Limit, OwnerId, RepositoryId, Result, Timestamp};
+use crate::{Catalog, Error, Limit, NearQuota, OwnerId, RepositoryId, Result, Timestamp};
 
 /// A manifest to be put. What may be missing, as a layer that is not distributed, is simply not listed.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct ManifestPut {
     pub created: bool,
     /// The tags that are new or named another manifest, with what they named.
     pub moved: Vec<(Tag, Option<Digest>)>,
+    /// Set when the owner uses nearly all of its quota.
+    pub near: Option<NearQuota>,
 }
 
 /// What a pull answers with.
@@ -139,6 +141,9 @@ impl Catalog {
                 let size = new.bytes.len() as u64;
                 ledger.check(size, new.quota)?;
                 ledger.add_manifest(size);
+            }
+            let near = ledger.nears(new.quota);
+            if created {
                 ledger.store(sql)?;
             }
             let mut moved = Vec::new();
@@ -149,7 +154,7 @@ impl Catalog {
                     moved.push((tag.clone(), former));
                 }
             }
-            Ok(ManifestPut { created, moved })
+            Ok(ManifestPut { created, moved, near })
         })
         .await
     }

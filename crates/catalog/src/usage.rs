@@ -18,7 +18,7 @@ pub struct Usage {
     pub reserved_bytes: u64,
 }
 
-/// An owner has come to use nearly all of its quota. All numbers are bytes.
+/// An owner uses nearly all of its quota: nine tenths, or more. All numbers are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NearQuota {
     /// Whose quota.
@@ -27,6 +27,8 @@ pub struct NearQuota {
     pub limit: u64,
     /// What is used now.
     pub used: u64,
+    /// Whether it is this change that brought it there.
+    pub crossed: bool,
 }
 
 /// The locked row of an owner, seen from one of its repositories.
@@ -62,15 +64,12 @@ impl Ledger {
         Ok(Self { owner, repository, quota, used, used_before: used, reserved, repository_change: 0 })
     }
 
-    /// Whether this transaction is the one with which the owner comes to use nine tenths of its quota.
+    /// Whether the owner now uses nine tenths of its quota.
     pub(crate) fn nears(&self, default: Limit) -> Option<NearQuota> {
         let Limit::Bytes(limit) = self.quota.unwrap_or(default) else { return None };
         let mark = limit - limit / 10;
-        (self.used_before < mark && mark <= self.used).then_some(NearQuota {
-            owner: self.owner,
-            limit,
-            used: self.used,
-        })
+        let crossed = self.used_before < mark;
+        (mark <= self.used).then_some(NearQuota { owner: self.owner, limit, used: self.used, crossed })
     }
 
     /// Whether `wanted` more bytes fit, under the owner's own quota or else the server's default.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use railhead_catalog::{NewManifest, OwnerId, Timestamp};
+use railhead_catalog::{NearQuota, NewManifest, OwnerId, Timestamp};
 use railhead_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 
 use crate::{Error, Registry, Result};
@@ -51,6 +51,8 @@ pub struct Stored {
     pub tags: Vec<Tag>,
     /// Whether the repository did not have it before.
     pub created: bool,
+    /// Set when the owner uses nearly all of its quota.
+    pub near_quota: Option<NearQuota>,
 }
 
 impl Registry {
@@ -122,7 +124,8 @@ impl Registry {
         for (tag, _) in &stored.moved {
             self.0.remembered.forget_manifest(&name, &Reference::Tag(tag.clone()));
         }
-        Ok(Stored { digest, subject, tags, created: stored.created })
+        say_near(&name, stored.near);
+        Ok(Stored { digest, subject, tags, created: stored.created, near_quota: stored.near })
     }
 
     /// Deletes a manifest and every tag that names it.
@@ -164,6 +167,14 @@ impl Registry {
         self.0.remembered.changed(name);
         self.0.remembered.forget_manifest(name, &Reference::Tag(tag.clone()));
         deleted.ok_or_else(|| Error::ManifestUnknown(tag.to_string()))
+    }
+}
+
+/// Says in the log, once, that an owner has come to use nearly all of its quota.
+pub(crate) fn say_near(repository: &RepositoryName, near: Option<NearQuota>) {
+    if let Some(near) = near.filter(|near| near.crossed) {
+        let owner = repository.owner();
+        tracing::warn!(owner, used = near.used, quota = near.limit, "an owner has nearly used its quota");
     }
 }
 

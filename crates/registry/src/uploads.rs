@@ -16,6 +16,7 @@ use railhead_catalog::{
 use railhead_oci::{Algorithm, Digest, Hasher, RepositoryName};
 
 use self::open::{Open, reserve};
+use crate::manifests::say_near;
 use crate::sessions::{Limits, Parked, Slot};
 use crate::{Error, Registry, Result};
 
@@ -221,15 +222,7 @@ impl Registry {
         self.forget_links(&upload.repository_name, &[*digest]);
         match bound {
             Ok(committed) => {
-                if let Some(near) = committed.near {
-                    let owner = upload.repository_name.owner();
-                    tracing::warn!(
-                        owner,
-                        used = near.used,
-                        quota = near.limit,
-                        "an owner has nearly used its quota"
-                    );
-                }
+                say_near(&upload.repository_name, committed.near);
                 self.remove_now(committed.former.as_slice(), now).await;
                 Ok(())
             }

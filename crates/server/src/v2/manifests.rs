@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
+    WARNING,
 };
 use http::{HeaderValue, StatusCode};
 use railhead_oci::{ErrorCode, Reference, RepositoryName, Tag};
@@ -88,7 +89,8 @@ pub(crate) async fn push(
         reference: reference.clone(),
     };
     let by_digest = matches!(reference, Reference::Digest(_));
-    let Stored { digest, subject, tags, .. } = core.registry.put_manifest(put, exchange.now).await?;
+    let Stored { digest, subject, tags, near_quota, .. } =
+        core.registry.put_manifest(put, exchange.now).await?;
     let digest_text = Bytes::from(digest.to_string());
     exchange.story.digest = Some(digest_text.clone());
     exchange.audit("manifest.push", &format!("{name}@{digest}"));
@@ -101,6 +103,12 @@ pub(crate) async fn push(
     if by_digest && !tags.is_empty() {
         let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
         answer = answer.header(TAG, tags.join(", "))?;
+    }
+    if let Some(near) = near_quota {
+        // The form that the specification gives warnings: this code, no agent, no date.
+        let warning =
+            format!("299 - \"{} uses {} of the {} bytes of its quota\"", name.owner(), near.used, near.limit);
+        answer = answer.header(WARNING, warning)?;
     }
     Ok(answer)
 }
