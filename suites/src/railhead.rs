@@ -35,7 +35,7 @@ impl Railhead {
     /// Starts a server on a new data directory inside `scratch` and waits until it accepts connections.
     pub fn start(scratch: &Path, options: Options) -> Self {
         let data = scratch.join("data");
-        let program = Program::at(binary()).without_any("RAILHEAD_").with("RAILHEAD_DATA", &data);
+        let program = program(&data);
         let listen = options.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut serve = vec!["serve".to_owned(), "--listen".to_owned(), listen];
         let ca = options.tls.then(|| TestCa::make(&scratch.join("tls")));
@@ -112,6 +112,11 @@ impl Railhead {
     pub fn restart(&mut self) {
         (self.server, self.address) = launch(&self.program, &self.serve);
     }
+}
+
+/// The command line on a data directory, whether a server runs there or not.
+pub fn program(data: &Path) -> Program {
+    Program::at(binary()).without_any("RAILHEAD_").with("RAILHEAD_DATA", data)
 }
 
 fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {

@@ -6,6 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::peer::Peer;
+use crate::program::Outcome;
 use crate::railhead::{Options, Railhead};
 use crate::tls::{TEST_HOST, TestCa};
 
@@ -131,6 +132,17 @@ impl Registry {
             Kind::Peer(_) => {
                 println!("NOT COMPARED: docker-registry knows no public repositories");
                 false
+            }
+        }
+    }
+
+    /// Runs `railhead` on the registry's data directory; `None` where the registry is another one.
+    pub fn cli(&self, words: &[&str]) -> Option<Outcome> {
+        match &self.kind {
+            Kind::Product(railhead) => Some(railhead.cli(words)),
+            Kind::Peer(_) => {
+                println!("NOT COMPARED: docker-registry has no commands of its own");
+                None
             }
         }
     }

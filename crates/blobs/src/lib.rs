@@ -26,6 +26,6 @@ pub use files::{FileRegion, FileStore};
 pub use key::{KeyError, ObjectKey, StageId};
 pub use memory::MemoryStore;
 pub use reader::Reader;
-pub use s3::{S3Config, S3Store};
+pub use s3::{S3Config, S3Store, open_bucket};
 pub use stage::{StageState, StageWriter};
 pub use store::{Object, Staged, Store};

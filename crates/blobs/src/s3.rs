@@ -68,20 +68,7 @@ impl fmt::Debug for S3Store {
 impl S3Store {
     /// The store that `config` describes. Does not speak to it yet.
     pub fn new(config: &S3Config) -> Result<Self> {
-        let s3 = AmazonS3Builder::new()
-            .with_endpoint(&config.endpoint)
-            .with_bucket_name(&config.bucket)
-            .with_region(&config.region)
-            .with_access_key_id(&config.access_key)
-            .with_secret_access_key(config.secret_key.expose_secret())
-            .with_allow_http(config.allow_http)
-            // TLS already proves that the bytes are those sent; without it the signature has to.
-            .with_unsigned_payload(config.endpoint.starts_with("https://"))
-            // Not every compatible store has the request that deletes many.
-            .with_disable_bulk_delete(true)
-            .with_http_connector(http::Connector)
-            .build()
-            .map_err(Error::Config)?;
+        let s3 = open(config)?;
         let prefix = Path::parse(&config.prefix).map_err(|source| Error::Config(source.into()))?;
         let prefix = if prefix.as_ref().is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self(Arc::new(Bucket { s3, prefix })))
@@ -336,6 +323,29 @@ impl S3Store {
             Err(error) => Err(failed("delete", path, error)),
         }
     }
+}
+
+/// The bucket itself, for what is kept beside a registry's blobs. The prefix of `config` is the caller's business. Does not
+/// speak to it yet.
+pub fn open_bucket(config: &S3Config) -> Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(open(config)?))
+}
+
+fn open(config: &S3Config) -> Result<AmazonS3> {
+    AmazonS3Builder::new()
+        .with_endpoint(&config.endpoint)
+        .with_bucket_name(&config.bucket)
+        .with_region(&config.region)
+        .with_access_key_id(&config.access_key)
+        .with_secret_access_key(config.secret_key.expose_secret())
+        .with_allow_http(config.allow_http)
+        // TLS already proves that the bytes are those sent; without it the signature has to.
+        .with_unsigned_payload(config.endpoint.starts_with("https://"))
+        // Not every compatible store has the request that deletes many.
+        .with_disable_bulk_delete(true)
+        .with_http_connector(http::Connector)
+        .build()
+        .map_err(Error::Config)
 }
 
 fn failed(verb: &str, path: &Path, source: object_store::Error) -> Error {

@@ -79,7 +79,7 @@ pub enum Unlinked {
 }
 
 impl BlobRecord {
-    fn read(row: &mut Row) -> Result<Self> {
+    pub(crate) fn read(row: &mut Row) -> Result<Self> {
         Ok(Self {
             digest: row.take()?,
             size: row.take()?,

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use secrecy::SecretString;
 
-use crate::sql::{Job, Mode, Postgres, Sql, Sqlite, task};
+use crate::sql::{Job, Mode, Postgres, Schema, Sql, Sqlite, task};
 use crate::{Error, Result};
 
 /// Where the catalog is.
@@ -58,14 +58,24 @@ impl Drop for Inner {
 impl Catalog {
     /// Opens the catalog and brings its schema up to date.
     pub async fn open(location: Location) -> Result<Self> {
+        Self::open_with(location, Schema::Update).await
+    }
+
+    /// Opens a catalog that another process may be serving, to read it: its schema is left as it is, and has to be the one
+    /// that this release knows.
+    pub async fn open_beside(location: Location) -> Result<Self> {
+        Self::open_with(location, Schema::Keep).await
+    }
+
+    async fn open_with(location: Location, schema: Schema) -> Result<Self> {
         aside(move || {
             let (engine, threads) = match location {
                 Location::Sqlite(path) => {
-                    let (sqlite, threads) = Sqlite::open(&path)?;
+                    let (sqlite, threads) = Sqlite::open(&path, schema)?;
                     (Engine::Sqlite(sqlite), threads)
                 }
                 Location::Postgres(url) => {
-                    let (postgres, threads) = Postgres::open(&url)?;
+                    let (postgres, threads) = Postgres::open(&url, schema)?;
                     (Engine::Postgres(postgres), threads)
                 }
             };

@@ -76,6 +76,16 @@ pub enum Error {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// The database is of an older release, and was to be left as it is.
+    #[error(
+        "the catalog has schema version {found}, and this release needs {known}; `railhead serve` of this release updates it"
+    )]
+    SchemaTooOld {
+        /// The version in the database.
+        found: i64,
+        /// The version that this program needs.
+        known: i64,
+    },
     /// [`crate::Catalog::close`] was called, or the thread of the database ended.
     #[error("the catalog is closed")]
     Closed,

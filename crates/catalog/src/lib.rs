@@ -27,6 +27,7 @@ mod owners;
 mod repositories;
 mod settings;
 mod shares;
+mod snapshot;
 mod sql;
 mod tags;
 #[cfg(any(test, feature = "testing"))]
@@ -50,6 +51,10 @@ pub use objects::ForgottenObject;
 pub use owners::{Limit, Owner, OwnerKind};
 pub use repositories::{Repository, RepositoryFilter, Visibility};
 pub use shares::{Discrepancy, OwnerShare, RepositoryShare};
+pub use snapshot::{
+    AccountRecord, AuditItem, BlobLink, Entry, FormerTag, Hidden, ManifestRecord, MemberRecord, OwnerRecord,
+    Record, RepositoryBatch, RepositoryRecord, TagItem, TokenRecord,
+};
 pub use sql::EngineError;
 pub use tags::{TagHistory, TagRecord, TagsPage};
 pub use time::{Timestamp, TimestampError};

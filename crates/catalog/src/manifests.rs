@@ -354,8 +354,19 @@ fn insert(sql: &mut dyn Sql, new: &NewManifest, now: Timestamp) -> Result<bool> 
         )?;
         return Ok(false);
     };
-    let id: i64 = row.take()?;
-    for (child, digests) in [(true, &new.children), (false, &new.blobs)] {
+    refer(sql, new.repository, row.take()?, &new.children, &new.blobs)?;
+    Ok(true)
+}
+
+/// Notes what the manifest with the id `manifest` refers to.
+pub(crate) fn refer(
+    sql: &mut dyn Sql,
+    repository: RepositoryId,
+    manifest: i64,
+    children: &[Digest],
+    blobs: &[Digest],
+) -> Result<()> {
+    for (child, digests) in [(true, children), (false, blobs)] {
         if digests.is_empty() {
             continue;
         }
@@ -363,11 +374,11 @@ fn insert(sql: &mut dyn Sql, new: &NewManifest, now: Timestamp) -> Result<bool> 
             "INSERT INTO manifest_reference (repository, digest, manifest, child)
              SELECT CAST(?1 AS BIGINT), value, CAST(?2 AS BIGINT), CAST(?3 AS BIGINT) FROM json_each(?4) WHERE 1 = 1
              ON CONFLICT (repository, digest, manifest) DO NOTHING",
-            &[new.repository.into(), id.into(), child.into(), digest_list(digests)],
+            &[repository.into(), manifest.into(), child.into(), digest_list(digests)],
         )?;
-        need(sql, new.repository, digests)?;
+        need(sql, repository, digests)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// What a tag names.

@@ -41,7 +41,7 @@ pub struct Membership {
 }
 
 impl Role {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Reader => "reader",
             Self::Writer => "writer",

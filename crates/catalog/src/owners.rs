@@ -88,7 +88,7 @@ impl From<Limit> for Value {
 }
 
 impl OwnerKind {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Organisation => "organisation",
@@ -111,7 +111,7 @@ pub(crate) fn name_key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let invalid = |source| Error::InvalidName { name: name.to_owned(), source };
     if name.contains('/') {
         return Err(invalid(NameError::Segment));

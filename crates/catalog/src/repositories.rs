@@ -68,7 +68,7 @@ impl Repository {
 }
 
 impl Visibility {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::Public => "public",

@@ -25,35 +25,29 @@ impl Registry {
         digest: &Digest,
         mut sink: impl FnMut(&[u8]),
     ) -> Result<u64> {
-        let path = format!("/v2/{name}/blobs/{digest}");
+        let mut download = self.open_blob(name, digest).await?;
+        while let Some(piece) = download.next().await? {
+            sink(&piece);
+        }
+        Ok(download.size)
+    }
+
+    /// Begins to read a blob; as [`Self::read_blob`], for a caller that waits between the pieces.
+    pub async fn open_blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Download> {
+        let asked = format!("GET /v2/{name}/blobs/{digest}");
         let scope = format!("repository:{name}:pull");
-        let first = self.send(&scope, || Ok((Request::get(&path), empty()))).await?;
+        let path = &asked["GET ".len()..];
+        let first = self.send(&scope, || Ok((Request::get(path), empty()))).await?;
         let (http, answer) = self.follow(first).await?;
-        let unexpected = |status, what| Error::Unexpected {
-            to: http.origin().to_string(),
-            asked: format!("GET {path}"),
-            status,
-            what,
-        };
         let status = answer.status();
         if status != StatusCode::OK {
             let answer = http.read(answer, REFUSAL_MAX).await?;
             let text: String = String::from_utf8_lossy(&answer.body).chars().take(400).collect();
-            return Err(unexpected(status, format!("and said: {text}")));
+            let (to, what) = (http.origin().to_string(), format!("and said: {text}"));
+            return Err(Error::Unexpected { to, asked, status, what });
         }
-        let mut body = answer.into_body();
-        let mut hasher = Hasher::new(digest.algorithm());
-        let mut size = 0;
-        while let Some(piece) = next(&http, &mut body).await? {
-            hasher.update(&piece);
-            size += piece.len() as u64;
-            sink(&piece);
-        }
-        let found = hasher.finish();
-        if found == *digest {
-            return Ok(size);
-        }
-        Err(unexpected(status, format!("and {size} bytes came whose digest is {found}")))
+        let hasher = Some(Hasher::new(digest.algorithm()));
+        Ok(Download { http, body: answer.into_body(), asked, digest: *digest, hasher, size: 0 })
     }
 
     /// Goes where redirects lead, without credentials. A place that can be read on the way is no place for a blob that
@@ -79,6 +73,51 @@ impl Registry {
             answer = http.send(Request::get(path).body(empty())?).await?;
         }
         Ok((http, answer))
+    }
+}
+
+/// A blob on its way.
+#[derive(Debug)]
+pub struct Download {
+    http: Http,
+    body: Incoming,
+    asked: String,
+    digest: Digest,
+    /// Absent behind the end.
+    hasher: Option<Hasher>,
+    size: u64,
+}
+
+impl Download {
+    /// The next piece, never an empty one. `None` comes only behind content that is what the digest says.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let piece = next(&self.http, &mut self.body).await?;
+            let Some(hasher) = &mut self.hasher else { return Ok(None) };
+            match piece {
+                Some(piece) if piece.is_empty() => {}
+                Some(piece) => {
+                    hasher.update(&piece);
+                    self.size += piece.len() as u64;
+                    return Ok(Some(piece));
+                }
+                None => return self.end().map(|()| None),
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let found = self.hasher.take().map(Hasher::finish);
+        if found.is_none_or(|found| found == self.digest) {
+            return Ok(());
+        }
+        let found = found.map_or_else(String::new, |found| found.to_string());
+        Err(Error::Unexpected {
+            to: self.http.origin().to_string(),
+            asked: self.asked.clone(),
+            status: StatusCode::OK,
+            what: format!("and {} bytes came whose digest is {found}", self.size),
+        })
     }
 }
 

@@ -58,6 +58,38 @@ impl<I: Iterator<Item = Bytes> + Unpin> http_body::Body for Pieces<I> {
     }
 }
 
+/// A body that is written while it is sent, and the end to write to. The sender says its length in a header; a pipe that is
+/// dropped before so many bytes breaks the request off.
+pub fn pipe() -> (Pipe, Body) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(2);
+    (Pipe(sender), Piped(receiver).boxed_unsync())
+}
+
+/// The end of a [`pipe`] to write to.
+#[derive(Debug)]
+pub struct Pipe(tokio::sync::mpsc::Sender<Bytes>);
+
+impl Pipe {
+    /// Writes a piece, when there is room for it. False when nobody reads any more.
+    pub async fn write(&self, piece: Bytes) -> bool {
+        self.0.send(piece).await.is_ok()
+    }
+}
+
+struct Piped(tokio::sync::mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Piped {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
 /// An answer that was read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {

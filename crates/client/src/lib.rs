@@ -18,6 +18,7 @@ mod registry;
 pub use admin::Admin;
 pub use challenge::Challenge;
 pub use connect::{Origin, OriginError, Trust};
+pub use download::Download;
 pub use error::{Error, Result};
-pub use http1::{Answer, Body, Http, empty, full, stream};
+pub use http1::{Answer, Body, Http, Pipe, empty, full, pipe, stream};
 pub use registry::{Credentials, Pushed, Registry};

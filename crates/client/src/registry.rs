@@ -36,7 +36,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    pub(crate) fn basic(&self) -> Result<HeaderValue> {
+    /// The value of an `Authorization` header (RFC 7617).
+    pub fn basic(&self) -> Result<HeaderValue> {
         secret_header(format!("Basic {}", self.basic_text().expose_secret()))
     }
 
@@ -247,6 +248,30 @@ impl Registry {
         let session = self.begin(name).await?;
         let session = self.append(name, &session, || Ok(stream(pieces.to_vec()))).await?;
         self.finish(name, &session, &digest, Bytes::new()).await
+    }
+
+    /// Pushes a blob of `size` bytes whose content comes through `body`, in one `PATCH`. The content can be sent once: when the
+    /// registry asks for another token in the middle, the push fails, and the caller may push again.
+    pub async fn push_body(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        body: Body,
+    ) -> Result<Pushed> {
+        let session = self.begin(name).await?;
+        let body = Mutex::new(Some(body));
+        let make = || {
+            let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let spent = || Error::Connect {
+                to: self.http.origin().to_string(),
+                source: std::io::Error::other("the content cannot be sent twice"),
+            };
+            Ok((patch(&session).header(CONTENT_LENGTH, size), body.ok_or_else(spent)?))
+        };
+        let answer = self.ask(&push(name), make).await?;
+        let session = self.session(answer, "PATCH")?;
+        self.finish(name, &session, digest, Bytes::new()).await
     }
 
     /// Begins an upload; where to go on.

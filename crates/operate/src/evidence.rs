@@ -35,17 +35,23 @@ pub enum Kind {
     PullSecret,
     /// A pull secret was used as a kubelet uses it.
     PullSecretCheck,
+    /// A backup was made.
+    Backup,
+    /// A backup was restored to scratch, served, and pulled from.
+    Drill,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
         Self::HandoffCheck,
         Self::PullSecret,
         Self::PullSecretCheck,
+        Self::Backup,
+        Self::Drill,
     ];
 
     /// The word in the document and in the file's name.
@@ -57,6 +63,8 @@ impl Kind {
             Self::HandoffCheck => "handoff-check",
             Self::PullSecret => "pull-secret",
             Self::PullSecretCheck => "pull-secret-check",
+            Self::Backup => "backup",
+            Self::Drill => "drill",
         }
     }
 }

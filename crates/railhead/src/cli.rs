@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, completions, config, doctor, explain, gc, handoff, init, org, owner, prove, pull_secret,
-    reference, repo, report, serve, tag, token, usage, user,
+    audit, backup, completions, config, doctor, explain, export, gc, handoff, init, org, owner, prove,
+    pull_secret, reference, repo, report, restore, serve, tag, token, usage, user,
 };
 use crate::printer::Output;
 
@@ -95,6 +95,24 @@ pub enum Command {
     PullSecret(pull_secret::PullSecret),
     /// Gather the evidence of a site as one document, task by task, with what is missing
     Report(report::Report),
+    /// Back up the registry of the data directory, while it serves
+    ///
+    /// TO is a directory, or `s3://BUCKET/PREFIX`, which is reached as the `backup.s3` keys of the configuration say. Blobs that
+    /// are there from an earlier backup are not copied again. A backup has the hashes of passwords and tokens: keep it as
+    /// closed as the registry, or seal it with --recipient. When it is stopped, the same command goes on where it was.
+    Backup(backup::Backup),
+    /// Restore a backup into an empty data directory, or try whether that works
+    ///
+    /// The data directory, and with Postgres or S3 the database and the bucket, has to be empty. When it is stopped, the same
+    /// command goes on where it was; until then nobody serves what is there. What is damaged is left out and named, everything
+    /// else is restored. Logins that were signed before end: clients log in again by themselves.
+    Restore(restore::Restore),
+    /// Write images as one tar archive, for nodes that cannot pull
+    ///
+    /// The archive is an OCI layout with docker's manifest.json: `ctr images import`, `docker load`, `podman load` and
+    /// `skopeo copy oci-archive:FILE` take it. Without --registry the images are those of the data directory, also while it is
+    /// served. Every platform of an image is in it, unless --platform takes one.
+    Export(export::Export),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::Config),

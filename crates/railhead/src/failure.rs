@@ -236,6 +236,39 @@ impl From<railhead_operate::pull_secret::SopsError> for Failure {
     }
 }
 
+impl From<railhead_backup::Error> for Failure {
+    fn from(error: railhead_backup::Error) -> Self {
+        use railhead_backup::Error;
+        match error {
+            Error::Registry(error) => error.into(),
+            Error::Full { .. } => Self::of(Exit::Failed, &error)
+                .hint("make room, and give the same command again: it goes on where it was"),
+            Error::Lied { .. } => Self::of(Exit::Failed, &error)
+                .hint("look after the disk or the service behind this place; nothing of the registry was touched"),
+            Error::Damaged { .. } | Error::Missing { .. } => Self::of(Exit::Failed, &error)
+                .hint("`railhead backup verify` names every damaged file; `railhead backup list` shows the other backups"),
+            Error::Nothing { .. } => Self::of(Exit::NotFound, &error).hint("`railhead backup TO` makes one"),
+            Error::Unknown { .. } => {
+                Self::of(Exit::NotFound, &error).hint("`railhead backup list` shows those that are there")
+            }
+            Error::NotThere(_) => Self::of(Exit::NotFound, &error),
+            Error::Locked { ref file, .. } => {
+                let hint = format!("wait until it has ended; if it is sure to be dead, remove {file} there");
+                Self::of(Exit::Conflict, &error).hint(hint)
+            }
+            Error::Sealed { .. } => Self::of(Exit::Denied, &error)
+                .hint("name the file with the age identity with --identity"),
+            Error::Key { .. } => Self::of(Exit::Usage, &error),
+            Error::Signature { .. } => Self::of(Exit::Denied, &error)
+                .hint("restore nothing of it before you know who has made it"),
+            Error::NotEmpty { .. } => Self::of(Exit::Conflict, &error)
+                .hint("name an empty data directory with --data, and an empty database and bucket if they are not in it"),
+            Error::Format { .. } => Self::of(Exit::Failed, &error).hint("use a newer release"),
+            _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;

@@ -113,11 +113,12 @@ impl Site {
         let failed = |what: &str, error: &(dyn std::error::Error + 'static)| {
             Failure::new(Exit::Failed, format!("cannot open {what}")).because(error)
         };
-        let location = match &config.database {
-            Database::Sqlite => Location::Sqlite(config.data.join("catalog.sqlite")),
-            Database::Postgres(url) => Location::Postgres(url.clone()),
-        };
-        let catalog = Catalog::open(location).await.map_err(|error| failed("the catalog", &error))?;
+        let catalog = Catalog::open(location(config)).await.map_err(|error| failed("the catalog", &error))?;
+        if let Some(what) = catalog.restoring().await.map_err(|error| failed("the catalog", &error))? {
+            let message = format!("the restore of {what} was stopped before its end");
+            return Err(Failure::new(Exit::Conflict, message)
+                .hint("give the same `railhead restore` again: it goes on where it was"));
+        }
         let store = open_store(config)?;
         let access = Access::open(catalog.clone(), access_settings(config))
             .await
@@ -136,7 +137,16 @@ impl Site {
     }
 }
 
-fn open_store(config: &Config) -> Result<Store> {
+/// Where the catalog is.
+pub fn location(config: &Config) -> Location {
+    match &config.database {
+        Database::Sqlite => Location::Sqlite(config.data.join("catalog.sqlite")),
+        Database::Postgres(url) => Location::Postgres(url.clone()),
+    }
+}
+
+/// Opens the store that the configuration names.
+pub fn open_store(config: &Config) -> Result<Store> {
     let failed = |place: &str, error: &(dyn std::error::Error + 'static)| {
         Failure::new(Exit::Failed, format!("cannot open the store in {place}")).because(error)
     };

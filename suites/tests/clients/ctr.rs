@@ -10,16 +10,16 @@ use railhead_suites::{Image, Layout, Program, Registry, Server, layout};
 use crate::home::Home;
 use crate::scenario::{self, Client};
 
-struct Ctr {
+pub struct Ctr {
     // The engine ends before its directories go.
     _engine: Server,
-    program: Program,
+    pub program: Program,
     home: Home,
     credentials: RefCell<Option<String>>,
 }
 
 impl Ctr {
-    fn new(registry: &Registry) -> Self {
+    pub fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let address = home.path("containerd.sock");
         let config = home.path("containerd.toml");

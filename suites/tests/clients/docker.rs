@@ -10,16 +10,16 @@ use railhead_suites::{Image, Program, Registry, Server, layout};
 use crate::home::Home;
 use crate::scenario::{self, Client};
 
-struct Docker {
+pub struct Docker {
     // The engine ends before its directories go.
     _engine: Server,
-    program: Program,
+    pub program: Program,
     home: Home,
     host: String,
 }
 
 impl Docker {
-    fn new(registry: &Registry) -> Self {
+    pub fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let hosts = format!("::1 {TEST_HOST}\n");
         let Engine { server, docker } = engine::start(home.directory(), &|name| home.program(name), &hosts);

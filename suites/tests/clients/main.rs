@@ -10,6 +10,7 @@ mod cosign;
 mod crane;
 mod ctr;
 mod docker;
+mod export;
 mod helm;
 mod home;
 mod oras;

@@ -8,7 +8,7 @@ use railhead_suites::{Image, Program, Registry, layout};
 use crate::home::Home;
 use crate::scenario::{self, Client};
 
-struct Podman {
+pub struct Podman {
     home: Home,
     program: Program,
     host: String,
@@ -16,7 +16,7 @@ struct Podman {
 }
 
 impl Podman {
-    fn new(registry: &Registry) -> Self {
+    pub fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let certificates = registry.ca().directory().display().to_string();
         Self { program: home.program("podman"), host: registry.host().to_owned(), certificates, home }
@@ -28,7 +28,7 @@ impl Podman {
         storage.iter().chain(words).map(|word| (*word).to_owned()).collect()
     }
 
-    fn run(&self, words: &[&str]) -> Outcome {
+    pub fn run(&self, words: &[&str]) -> Outcome {
         self.program.run(self.line(words))
     }
 }

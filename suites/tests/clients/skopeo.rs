@@ -14,22 +14,22 @@ use crate::scenario::{self, Client};
 /// Bytes in the layer of the big image.
 const BIG: u64 = 2 << 30;
 
-struct Skopeo {
-    home: Home,
-    program: Program,
+pub struct Skopeo {
+    pub home: Home,
+    pub program: Program,
     host: String,
     certificates: String,
 }
 
 impl Skopeo {
-    fn new(registry: &Registry) -> Self {
+    pub fn new(registry: &Registry) -> Self {
         let home = Home::for_client_of(registry);
         let skopeo = home.program("skopeo");
         let certificates = registry.ca().directory().display().to_string();
         Self { program: skopeo, host: registry.host().to_owned(), certificates, home }
     }
 
-    fn copy(&self, options: &[&str], from: &str, to: &str) -> Outcome {
+    pub fn copy(&self, options: &[&str], from: &str, to: &str) -> Outcome {
         let trust = if from.starts_with("docker:") { "--src-cert-dir" } else { "--dest-cert-dir" };
         let trust = [trust, &self.certificates];
         self.program.run(["copy"].iter().chain(&trust).chain(options).chain(&[from, to]))

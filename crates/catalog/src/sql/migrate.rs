@@ -19,8 +19,40 @@ const _: () = assert!(SQLITE.len() == POSTGRES.len(), "each migration is there f
 /// Any number that others do not use: replicas that start together take turns.
 const LOCK: &str = "BEGIN; SELECT pg_advisory_xact_lock(7245106288427)";
 
-pub(super) fn run(sql: &mut dyn Sql) -> Result<()> {
-    migrate(sql).map_err(|error| error.during("bring its schema up to date"))
+/// What is done about a schema that is older than this release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// It is brought up to date.
+    Update,
+    /// It is left alone: the process that serves it may be of an older release.
+    Keep,
+}
+
+pub(super) fn run(sql: &mut dyn Sql, schema: Schema) -> Result<()> {
+    match schema {
+        Schema::Update => migrate(sql).map_err(|error| error.during("bring its schema up to date")),
+        Schema::Keep => check(sql).map_err(|error| error.during("look at its schema")),
+    }
+}
+
+fn known(dialect: Dialect) -> i64 {
+    (if dialect == Dialect::Sqlite { SQLITE } else { POSTGRES }).len() as i64
+}
+
+fn check(sql: &mut dyn Sql) -> Result<()> {
+    let known = known(sql.dialect());
+    match found(sql)? {
+        found if found > known => Err(Error::SchemaTooNew { found, known }),
+        found if found < known => Err(Error::SchemaTooOld { found, known }),
+        _ => Ok(()),
+    }
+}
+
+fn found(sql: &mut dyn Sql) -> Result<i64> {
+    match sql.first("SELECT MAX(version) FROM schema_version", &[])? {
+        Some(mut row) => Ok(row.take::<Option<i64>>()?.unwrap_or(0)),
+        None => Ok(0),
+    }
 }
 
 fn migrate(sql: &mut dyn Sql) -> Result<()> {
@@ -38,10 +70,7 @@ fn migrate(sql: &mut dyn Sql) -> Result<()> {
 
 fn apply(sql: &mut dyn Sql, scripts: &[&str]) -> Result<()> {
     sql.batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")?;
-    let found = match sql.first("SELECT MAX(version) FROM schema_version", &[])? {
-        Some(mut row) => row.take::<Option<i64>>()?.unwrap_or(0),
-        None => 0,
-    };
+    let found = found(sql)?;
     let known = scripts.len() as i64;
     if found > known {
         return Err(Error::SchemaTooNew { found, known });

@@ -22,6 +22,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 pub(crate) use jobs::{Job, Mode, task};
+pub(crate) use migrate::Schema;
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::Sqlite;
 pub(crate) use value::{FromValue, Row, Value, digest_list};

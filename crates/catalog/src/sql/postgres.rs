@@ -17,7 +17,7 @@ use postgres::{Client, Config, NoTls, Statement};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::jobs::{Queue, Serving};
-use super::{Dialect, EngineError, Failure, Job, Mode, Row, Sql, Value};
+use super::{Dialect, EngineError, Failure, Job, Mode, Row, Schema, Sql, Value};
 use crate::{Error, Result};
 
 const ENGINE: &str = "Postgres";
@@ -32,12 +32,12 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, brings the schema up to date and starts the threads.
-    pub(crate) fn open(url: &SecretString) -> Result<(Self, Vec<JoinHandle<()>>)> {
+    /// Connects, looks after the schema and starts the threads.
+    pub(crate) fn open(url: &SecretString, schema: Schema) -> Result<(Self, Vec<JoinHandle<()>>)> {
         let config = configure(url).map_err(|error| Error::from(error).during("read its URL"))?;
         let mut first = Link::new(config.clone());
         first.connect().map_err(|error| Error::from(error).during("connect"))?;
-        super::migrate::run(&mut first)?;
+        super::migrate::run(&mut first, schema)?;
         let queue = Arc::new(Queue::new());
         let mut threads = Vec::new();
         let links = std::iter::once(first).chain((1..CONNECTIONS).map(|_| Link::new(config.clone())));

@@ -16,8 +16,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::jobs::{Queue, Serving};
-use super::{Dialect, EngineError, Failure, Job, Mode, Row, Sql, Value};
-use crate::Result;
+use super::{Dialect, EngineError, Failure, Job, Mode, Row, Schema, Sql, Value};
+use crate::{Error, Result};
 
 const ENGINE: &str = "SQLite";
 /// How many operations share one transaction at most, so that the first does not wait long for the last.
@@ -35,11 +35,16 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, brings its schema up to date and starts the threads.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<JoinHandle<()>>)> {
+    /// Opens the file, looks after its schema and starts the threads.
+    pub(crate) fn open(path: &Path, schema: Schema) -> Result<(Self, Vec<JoinHandle<()>>)> {
+        if schema == Schema::Keep && !path.exists() {
+            let source = FileError(path.to_owned(), std::io::ErrorKind::NotFound.into());
+            let error = Error::from(EngineError::new(ENGINE, Failure::Other, source));
+            return Err(error.during("open its file"));
+        }
         let writer = connect(path).map_err(|error| error.during("open its file"))?;
         let mut writer = Link { connection: writer, durable: true };
-        super::migrate::run(&mut writer)?;
+        super::migrate::run(&mut writer, schema)?;
         let mut threads = Vec::new();
         let queues = Self { writes: Arc::new(Queue::new()), reads: Arc::new(Queue::new()) };
         // A reader that could not be opened must not leave the other threads waiting forever.

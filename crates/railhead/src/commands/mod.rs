@@ -1,10 +1,12 @@
 //! What the commands do: one verb a file. Every one but `serve` and those that only print asks the admin API.
 
 pub mod audit;
+pub mod backup;
 pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod explain;
+pub mod export;
 pub mod gc;
 pub mod handoff;
 pub mod init;
@@ -14,8 +16,10 @@ pub mod owner;
 pub mod prove;
 pub mod pull_secret;
 pub mod reference;
+mod remote;
 pub mod repo;
 pub mod report;
+pub mod restore;
 pub mod serve;
 mod stop;
 pub mod tag;

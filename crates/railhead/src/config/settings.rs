@@ -34,6 +34,8 @@ pub struct Config {
     pub database: Database,
     /// Where bytes rest; `None` is the data directory.
     pub s3: Option<S3>,
+    /// How a bucket with backups is reached; the bucket itself is named where it is used.
+    pub backup_s3: BackupS3,
     /// Whether to hash what is pulled.
     pub verify_reads: bool,
     /// Default quota in bytes; `-1` is none.
@@ -90,6 +92,21 @@ pub struct S3 {
     pub secret_key: SecretString,
 }
 
+/// How buckets with backups are reached. What is missing is told when it is needed.
+#[derive(Debug)]
+pub struct BackupS3 {
+    /// The service's URL.
+    pub endpoint: Option<String>,
+    /// The buckets' region.
+    pub region: String,
+    /// Whether it may be asked without TLS.
+    pub allow_http: bool,
+    /// The access key's id.
+    pub access_key: Option<SecretString>,
+    /// The access key's secret.
+    pub secret_key: Option<SecretString>,
+}
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -114,6 +131,13 @@ impl Config {
             self_signed: reader.need("tls.self_signed")?,
             database: reader.database()?,
             s3: reader.s3()?,
+            backup_s3: BackupS3 {
+                endpoint: reader.get("backup.s3.endpoint")?.filter(|endpoint: &String| !endpoint.is_empty()),
+                region: reader.need("backup.s3.region")?,
+                allow_http: reader.need("backup.s3.allow_http")?,
+                access_key: reader.secret("backup.s3.access_key")?,
+                secret_key: reader.secret("backup.s3.secret_key")?,
+            },
             verify_reads: reader.need("store.verify_reads")?,
             quota: reader.limit("quota.default_bytes")?,
             layer_limit: reader.limit("quota.default_layer_bytes")?,

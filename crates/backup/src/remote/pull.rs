@@ -1,0 +1,163 @@
+//! Backs up what a registry serves, in the format of all backups.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::time::Instant;
+
+use railhead_catalog::{BlobLink, Record, RepositoryRecord, Timestamp, Visibility};
+use railhead_client::{Credentials, Registry};
+use railhead_oci::{Digest, RepositoryName};
+
+use super::forge::{Found, repositories};
+use super::walk::{Served, walk};
+use crate::format::{Absence, Counts, PartKind};
+use crate::lock::{Lock, Purpose};
+use crate::scratch::{PartWriter, Scratch, failed};
+use crate::seal::Recipient;
+use crate::spool::{Spooled, Work};
+use crate::take::{Made, Origin, Plan, write};
+use crate::vault::Vault;
+use crate::{Error, Result};
+
+/// What a registry is asked for.
+pub struct Asked<'a> {
+    /// The registry.
+    pub client: &'a Registry,
+    /// Who asks, for the list of packages of a forge.
+    pub credentials: Option<&'a Credentials>,
+    /// Only these owners.
+    pub owners: Vec<String>,
+    /// Only these repositories; then no list is asked for.
+    pub repositories: Vec<RepositoryName>,
+}
+
+/// Backs up what a registry serves. It has no accounts: those are the registry's own business.
+pub async fn backup_registry(plan: &Plan<'_>, asked: &Asked<'_>) -> Result<Made> {
+    let from = Instant::now();
+    let lock = Lock::take(plan.vault, Purpose::Backup, plan.times).await?;
+    let made = async {
+        let scratch = Scratch::new(plan.scratch)?;
+        let spooled = spool(asked, &scratch).await?;
+        write(plan, &lock, &spooled, &Serving { client: asked.client }, from).await
+    };
+    let made = made.await;
+    lock.release().await;
+    made
+}
+
+async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
+    let found: Found = if asked.repositories.is_empty() {
+        repositories(asked.client, asked.credentials, &asked.owners).await?
+    } else {
+        asked.repositories.iter().map(|name| (name.clone(), std::collections::BTreeSet::new())).collect()
+    };
+    if found.is_empty() {
+        let origin = asked.client.http().origin();
+        return Err(Error::NotThere(format!("repository at {origin} that this account may see")));
+    }
+    let now = Timestamp::now();
+    let mut spooler = Spooler { parts: Vec::new(), blobs: BTreeMap::new(), counts: Counts::default() };
+    let mut open: Option<(String, PartWriter)> = None;
+    // They come in the order of their names, so an owner's come together.
+    for (name, known) in found {
+        let served = walk(asked.client, &name, &known, now).await?;
+        let owner = name.owner().to_owned();
+        if open.as_ref().is_none_or(|(of, _)| *of != owner) {
+            if let Some((_, part)) = open.take() {
+                spooler.parts.push(part.finish()?);
+            }
+            let path = scratch.file(&format!("part-{}", spooler.parts.len()));
+            open = Some((owner.clone(), PartWriter::create(path, PartKind::Content, Some(owner))?));
+        }
+        if let Some((_, part)) = &mut open {
+            spooler.repository(part, &name, served, now)?;
+        }
+    }
+    if let Some((_, part)) = open {
+        spooler.parts.push(part.finish()?);
+    }
+    spooler.finish(scratch)
+}
+
+struct Spooler {
+    parts: Vec<(crate::format::Part, std::path::PathBuf)>,
+    /// Each with a repository that has it.
+    blobs: BTreeMap<Digest, (u64, RepositoryName)>,
+    counts: Counts,
+}
+
+impl Spooler {
+    fn repository(
+        &mut self,
+        part: &mut PartWriter,
+        name: &RepositoryName,
+        served: Served,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.counts.repositories += 1;
+        let (visibility, created_at) = (Visibility::default(), now);
+        part.record(&Record::Repository(RepositoryRecord { name: name.clone(), visibility, created_at }))?;
+        for (digest, size) in served.blobs {
+            part.record(&Record::Blob(BlobLink { digest, size, linked_at: now }))?;
+            self.blobs.entry(digest).or_insert_with(|| (size, name.clone()));
+        }
+        for manifest in served.manifests.into_values() {
+            self.counts.manifests += 1;
+            part.record(&Record::Manifest(manifest))?;
+        }
+        for tag in served.tags {
+            self.counts.tags += 1;
+            part.record(&Record::Tag(tag))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, scratch: &Scratch) -> Result<Spooled> {
+        let work = scratch.file("work");
+        let mut list = PartWriter::create(scratch.file("blobs"), PartKind::Blobs, None)?;
+        let mut out = BufWriter::new(File::create(&work).map_err(failed("write", &work))?);
+        for (digest, (size, name)) in self.blobs {
+            list.line(format_args!("{digest} {size}"))?;
+            writeln!(out, "{digest} {size} 0 {name}").map_err(failed("write", &work))?;
+            self.counts.blobs += 1;
+            self.counts.bytes += size;
+        }
+        out.flush().map_err(failed("write", &work))?;
+        self.parts.push(list.finish()?);
+        Ok(Spooled::of(self.parts, self.counts, work))
+    }
+}
+
+/// Blobs that a registry serves; the key of each is a repository that has it.
+struct Serving<'a> {
+    client: &'a Registry,
+}
+
+impl Origin for Serving<'_> {
+    async fn copy(
+        &self,
+        vault: &Vault,
+        file: &str,
+        recipients: &[Recipient],
+        work: &Work,
+    ) -> Result<Option<Absence>> {
+        let name: RepositoryName = work.key.parse().map_err(|_| Error::CutOff)?;
+        let content = self.client.open_blob(&name, &work.digest).await;
+        let copied = match content {
+            Ok(mut content) => {
+                vault.write(file, recipients, &mut content, Some(&work.digest)).await.map(drop)
+            }
+            Err(error) => Err(error.into()),
+        };
+        match copied {
+            Ok(()) => Ok(None),
+            Err(Error::Source { what, .. }) => Ok(Some(Absence::Damaged { what })),
+            // The registry answered, and not with the blob: that is a fact of this blob. No answer is a fact of the registry.
+            Err(Error::Registry(error @ railhead_client::Error::Unexpected { .. })) => {
+                Ok(Some(Absence::Damaged { what: error.to_string() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

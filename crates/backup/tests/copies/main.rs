@@ -1,0 +1,11 @@
+//! Backups of small registries, between both databases, with places that are full, lie, lose and forget.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod damage;
+mod places;
+mod pruning;
+mod round_trip;
+mod stops;
+mod tricks;
+mod world;

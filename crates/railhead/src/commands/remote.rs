@@ -1,0 +1,46 @@
+//! A registry that backups are taken from or brought to, and that images are exported from.
+
+use std::time::Duration;
+
+use clap::Args;
+use railhead_client::hops::Route;
+use railhead_client::{Credentials, Http, Registry, Trust};
+
+use super::Context;
+use super::operator::{account, routes, site_of, warn_of_plain};
+use crate::failure::Result;
+
+/// How long an answer may take, and a blob on its way there.
+const TIMEOUT: Duration = Duration::from_mins(30);
+
+/// How a registry is reached.
+#[expect(clippy::doc_markdown, reason = "this is help for a terminal, not Markdown")]
+#[derive(Debug, Args)]
+pub struct Remote {
+    /// Log in there as this account, with the token in RAILHEAD_TOKEN or --token-file
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A way to the registry, as in pod=http://git.example.com,connect=10.0.0.7:3000
+    #[arg(long = "route", value_name = "NAME=URL[,connect=ADDRESS:PORT][,ca=FILE]")]
+    routes: Vec<Route>,
+}
+
+impl Remote {
+    /// A client of the registry at `host`, and who it logs in as.
+    pub fn client(&self, context: &Context, host: &str) -> Result<(Registry, Option<Credentials>)> {
+        let site = site_of(context, host)?;
+        let credentials = account(context, self.user.as_deref())?;
+        let routes = routes(context, &self.routes, &site, host)?;
+        if credentials.is_some() {
+            warn_of_plain(context, routes.get(..1).unwrap_or_default());
+        }
+        let mut ways = Vec::new();
+        for route in &routes {
+            let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
+            ways.push(Http::over(route, trust, TIMEOUT));
+        }
+        // There is always a first: without one it is https to the host.
+        let first = ways.remove(0);
+        Ok((Registry::new(first, credentials.clone()).knowing(ways), credentials))
+    }
+}
