@@ -6,7 +6,7 @@ use super::{Dialect, Sql, params};
 use crate::{Error, Result};
 
 /// The scripts in order; the first makes version 1.
-const SQLITE: &[&str] = &[
+pub(super) const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_catalog.sql"),
     include_str!("../../migrations/sqlite/0002_collection.sql"),
 ];

@@ -6,7 +6,9 @@ use crate::{Catalog, Error, blobs, manifests, tags, tokens};
 
 fn plan(statement: &str) -> Vec<String> {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("../../migrations/sqlite/0001_catalog.sql")).unwrap();
+    for migration in super::migrate::SQLITE {
+        connection.execute_batch(migration).unwrap();
+    }
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
     let parameters = statement.parameter_count();
     let rows =
