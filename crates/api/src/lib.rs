@@ -10,6 +10,7 @@ mod accounts;
 mod collection;
 mod error;
 mod repositories;
+mod retention;
 mod routes;
 mod trail;
 mod usage;
@@ -22,6 +23,10 @@ pub use collection::{Amount, CollectionRun, CollectionState, Hold};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
 pub use repositories::{
     Deleted, Repositories, Repository, RepositoryDetail, Tag, Tags, Visibility, VisibilityChange,
+};
+pub use retention::{
+    Forecast, Plan, RetentionApplied, RetentionApply, RetentionEmptied, RetentionMoved, RetentionOutlook,
+    RetentionRun, RetentionTrash, RetentionUndo, RetentionUndone, RetentionWish, Rules,
 };
 pub use routes::{NoRoute, PREFIX, Route, segment, unsegment};
 pub use trail::{AuditEvent, AuditEvents, Status};

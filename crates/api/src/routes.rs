@@ -44,6 +44,12 @@ pub enum Route<'a> {
     Usage,
     UsageOfOwner { owner: Cow<'a, str> },
     Recount { owner: Cow<'a, str> },
+    RetentionPlan,
+    RetentionApply,
+    RetentionUndo,
+    RetentionTrash,
+    RetentionEmpty,
+    RetentionForecast,
 }
 
 /// Why a request is no [`Route`].
@@ -100,6 +106,19 @@ impl<'a> Route<'a> {
             ("GET", 1, ["usage"]) => Self::Usage,
             ("GET", 2, ["usage"]) => Self::UsageOfOwner { owner: name()? },
             ("POST", 3, ["usage", "recount"]) => Self::Recount { owner: name()? },
+            (_, 2, ["retention"]) => return Self::find_retention(method, &name()?),
+            _ => return None,
+        })
+    }
+
+    fn find_retention(method: &str, act: &str) -> Option<Self> {
+        Some(match (method, act) {
+            ("POST", "plan") => Self::RetentionPlan,
+            ("POST", "apply") => Self::RetentionApply,
+            ("POST", "undo") => Self::RetentionUndo,
+            ("GET", "trash") => Self::RetentionTrash,
+            ("POST", "empty") => Self::RetentionEmpty,
+            ("POST", "forecast") => Self::RetentionForecast,
             _ => return None,
         })
     }
@@ -133,12 +152,18 @@ impl<'a> Route<'a> {
             | Self::Audit
             | Self::Collection
             | Self::Usage
-            | Self::UsageOfOwner { .. } => "GET",
+            | Self::UsageOfOwner { .. }
+            | Self::RetentionTrash => "GET",
             Self::UserCreate
             | Self::OrganisationCreate
             | Self::TokenCreate
             | Self::CollectionRun
-            | Self::Recount { .. } => "POST",
+            | Self::Recount { .. }
+            | Self::RetentionPlan
+            | Self::RetentionApply
+            | Self::RetentionUndo
+            | Self::RetentionEmpty
+            | Self::RetentionForecast => "POST",
             Self::UserPassword { .. }
             | Self::UserEnabled { .. }
             | Self::MemberSet { .. }
@@ -183,6 +208,12 @@ impl<'a> Route<'a> {
             Self::Usage => "/usage".to_owned(),
             Self::UsageOfOwner { owner } => format!("/usage/{}", segment(owner)),
             Self::Recount { owner } => format!("/usage/{}/recount", segment(owner)),
+            Self::RetentionPlan => "/retention/plan".to_owned(),
+            Self::RetentionApply => "/retention/apply".to_owned(),
+            Self::RetentionUndo => "/retention/undo".to_owned(),
+            Self::RetentionTrash => "/retention/trash".to_owned(),
+            Self::RetentionEmpty => "/retention/empty".to_owned(),
+            Self::RetentionForecast => "/retention/forecast".to_owned(),
         }
     }
 }
@@ -263,6 +294,12 @@ mod tests {
             Route::Usage,
             Route::UsageOfOwner { owner: user.clone() },
             Route::Recount { owner: user },
+            Route::RetentionPlan,
+            Route::RetentionApply,
+            Route::RetentionUndo,
+            Route::RetentionTrash,
+            Route::RetentionEmpty,
+            Route::RetentionForecast,
         ];
         for route in routes {
             let path = route.path();

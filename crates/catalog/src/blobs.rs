@@ -69,7 +69,7 @@ pub struct BlobCommitted {
 pub enum Unlinked {
     /// The repository does not have the blob.
     NotFound,
-    /// It stays: this manifest of the repository refers to it.
+    /// It stays: this manifest of the repository, or of its trash, refers to it.
     InUse(Digest),
     /// The repository no longer has it.
     Removed {
@@ -281,6 +281,16 @@ fn unlink(sql: &mut dyn Sql, repository: RepositoryId, digest: &Digest, now: Tim
         "SELECT m.digest FROM manifest_reference AS f JOIN manifest AS m ON m.id = f.manifest
          WHERE f.repository = ?1 AND f.digest = ?2 LIMIT 1",
         params![repository, digest],
+    )?;
+    if let Some(mut row) = user {
+        return Ok(Unlinked::InUse(row.take()?));
+    }
+    // The trash promises to bring it back.
+    let user = sql.first(
+        "SELECT m.digest FROM trash_reference AS f JOIN trash_manifest AS m ON m.id = f.manifest
+         JOIN trash_run AS t ON t.id = m.run
+         WHERE f.repository = ?1 AND f.digest = ?2 AND t.expires_at > ?3 LIMIT 1",
+        params![repository, digest, now],
     )?;
     if let Some(mut row) = user {
         return Ok(Unlinked::InUse(row.take()?));

@@ -187,6 +187,19 @@ fn collect(
                      WHERE f.repository = repository_blob.repository AND f.digest = repository_blob.digest)",
         &[repository.into(), digest_list(digests)],
     )?;
+    // What came to the trash after the link had got its time stays as long as the trash.
+    sql.execute(
+        "UPDATE repository_blob SET due_at =
+           (SELECT MAX(m.expires_at) FROM trash_reference AS t JOIN trash_manifest AS x ON x.id = t.manifest
+            JOIN trash_run AS m ON m.id = x.run
+            WHERE t.repository = repository_blob.repository AND t.digest = repository_blob.digest)
+         WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND due_at <= ?3
+         AND EXISTS (SELECT 1 FROM trash_reference AS t JOIN trash_manifest AS x ON x.id = t.manifest
+            JOIN trash_run AS m ON m.id = x.run
+            WHERE t.repository = repository_blob.repository AND t.digest = repository_blob.digest
+            AND m.expires_at > ?3)",
+        &[repository.into(), digest_list(digests), now.into()],
+    )?;
     let rows = sql.query(
         "DELETE FROM repository_blob
          WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND due_at <= ?3

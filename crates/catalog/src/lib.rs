@@ -8,6 +8,7 @@
 //! - A manifest's blobs and children are in its repository when it is put, and its blobs stay while it is there.
 //! - A link that no manifest needs has a time when it may go (`collection`); an object that no blob has is written down
 //!   until it is removed (`objects`), and no object is removed while somebody holds them (`holds`).
+//! - What is in the trash is served to nobody, and its blobs stay until it ends (`trash`).
 //! - An owner's `used_bytes` is the size of the distinct blobs in its repositories plus that of their manifests.
 //! - What was answered is on disk, except operations marked *volatile*: those survive the end of the process, and
 //!   may be lost when the machine fails.
@@ -17,6 +18,7 @@ mod audit;
 mod blobs;
 mod catalog;
 mod collection;
+mod contents;
 mod error;
 mod holds;
 mod id;
@@ -34,6 +36,7 @@ mod tags;
 pub mod testing;
 mod time;
 mod tokens;
+mod trash;
 mod uploads;
 mod usage;
 mod users;
@@ -42,6 +45,7 @@ pub use audit::{AuditEntry, AuditFilter, AuditRecord};
 pub use blobs::{BlobCommitted, BlobRecord, LinkedBlob, NewBlob, Unlinked};
 pub use catalog::{Catalog, Location};
 pub use collection::{Amount, CollectedLinks, CollectionOutlook, DueLink};
+pub use contents::{ManifestContents, NewBytes, RepositoryContents};
 pub use error::{Error, QuotaExceeded, Result};
 pub use holds::Hold;
 pub use id::{OwnerId, RandomError, RepositoryId, TokenId, UploadId, UploadIdError};
@@ -59,6 +63,7 @@ pub use sql::EngineError;
 pub use tags::{TagHistory, TagRecord, TagsPage};
 pub use time::{Timestamp, TimestampError};
 pub use tokens::{NewToken, Token, TokenHolder, TokenUse};
+pub use trash::{Emptied, Loss, LostManifest, TrashEntry, TrashId, TrashRun, Trashed, Undone, Untrash};
 pub use uploads::{NewUpload, Upload, UploadState};
 pub use usage::{NearQuota, Usage};
 pub use users::User;

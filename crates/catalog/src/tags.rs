@@ -43,7 +43,7 @@ pub struct TagHistory {
 }
 
 impl TagRecord {
-    fn read(row: &mut Row) -> Result<Self> {
+    pub(crate) fn read(row: &mut Row) -> Result<Self> {
         Ok(Self { name: row.take()?, digest: row.take()?, created_at: row.take()?, moved_at: row.take()? })
     }
 }

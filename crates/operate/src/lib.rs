@@ -17,5 +17,6 @@ mod site;
 pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};
 pub use secrets::Secrets;
 pub use site::{
-    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Site, SiteError, TABLES, Visibility, nearest, reference,
+    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Retention, Site, SiteError, TABLES, Visibility, nearest,
+    reference,
 };

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, backup, completions, config, doctor, explain, export, gc, handoff, init, org, owner, prove,
-    pull_secret, reference, repo, report, restore, serve, tag, token, usage, user,
+    pull_secret, reference, repo, report, restore, retention, serve, tag, token, usage, user,
 };
 use crate::printer::Output;
 
@@ -76,6 +76,9 @@ pub enum Command {
     /// Show what was done
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Let images go by rules: plan, apply, undo, look ahead
+    #[command(subcommand)]
+    Retention(retention::Retention),
     /// Show where the bytes are: by owner, or by repository of one owner
     Usage(usage::Usage),
     /// Remove what no image needs any more, or show what would be removed

@@ -70,6 +70,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Tag(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Usage(command) => context.block_on(async |admin| command.run(&admin, printer).await),
+        Command::Retention(command) => command.run(&context),
         Command::Gc(command) => context.block_on(async |admin| command.run(&admin, printer).await),
     };
     done.map(|()| ExitCode::SUCCESS)

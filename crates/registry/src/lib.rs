@@ -23,6 +23,7 @@ mod manifests;
 mod remembered;
 mod repositories;
 mod sessions;
+mod trash;
 mod uploads;
 mod verified;
 

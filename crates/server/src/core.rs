@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use railhead_access::Access;
 use railhead_registry::Registry;
+use railhead_retention::Rules;
 
 use crate::access_log::AccessLog;
 use crate::api::Api;
@@ -24,6 +25,10 @@ pub struct Settings {
     pub upload_life: Duration,
     /// How often collection runs; never by itself without it.
     pub collect_every: Option<Duration>,
+    /// The rules of retention.
+    pub rules: Rules,
+    /// How often they are applied; never by itself without it.
+    pub retain_every: Option<Duration>,
     /// Whether the server before this one was killed, so that what it left behind is to be cleaned up.
     pub sweep: bool,
 }

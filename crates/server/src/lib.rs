@@ -19,6 +19,7 @@ mod host;
 mod listener;
 mod metrics;
 mod operation;
+mod pulls;
 mod sendfile;
 mod service;
 mod story;
@@ -85,11 +86,11 @@ pub enum ServeError {
 impl Server {
     /// A server for this registry.
     pub fn new(access: Access, registry: Registry, settings: Settings, log: AccessLog) -> Self {
-        let api = api::Api::new(access.clone(), registry.clone());
+        let api = api::Api::new(access.clone(), registry.clone(), settings.rules.clone());
         Self(Arc::new(Core {
             access,
             registry,
-            metrics: metrics::Metrics::new(Arc::clone(api.collector())),
+            metrics: metrics::Metrics::new(Arc::clone(api.collector()), Arc::clone(api.retention())),
             api,
             settings,
             log,
@@ -106,6 +107,8 @@ impl Server {
         aside.spawn(flush(self.0.clone()));
         aside.spawn(expire(self.0.clone()));
         aside.spawn(collect(self.0.clone()));
+        aside.spawn(note_pulls(self.0.clone()));
+        aside.spawn(retain(self.0.clone()));
         let sweeping = self.0.settings.sweep.then(|| tokio::spawn(sweep(self.0.clone(), SystemTime::now())));
         if let Some(certificates) = listeners.certificates {
             aside.spawn(reload(certificates));
@@ -121,6 +124,7 @@ impl Server {
         };
         aside.shutdown().await;
         flush_once(&self.0).await;
+        write_pulls(&self.0).await;
         Ok(Ended { cut, clean })
     }
 }
@@ -150,6 +154,64 @@ async fn expire(core: Arc<Core>) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody went on with were ended"),
             Err(error) => tracing::warn!(error = failure::chain(&error), "stale uploads could not be ended"),
+        }
+    }
+}
+
+/// How often pulls are written.
+const PULLS_EVERY: Duration = Duration::from_mins(1);
+
+async fn note_pulls(core: Arc<Core>) {
+    loop {
+        tokio::time::sleep(PULLS_EVERY).await;
+        write_pulls(&core).await;
+    }
+}
+
+async fn write_pulls(core: &Core) {
+    let pulls = core.api.pulls().take();
+    if pulls.is_empty() {
+        return;
+    }
+    if let Err(error) = core.registry.note_pulls(pulls).await {
+        tracing::warn!(error = failure::chain(&error), "pulls of the last minute could not be noted");
+    }
+}
+
+/// How often the trash is looked at for what has been there long enough.
+const TRASH_EVERY: Duration = Duration::from_mins(10);
+
+/// Empties the trash of what has been there long enough, and where the configuration says so applies the rules.
+async fn retain(core: Arc<Core>) {
+    let mut next = core.settings.retain_every.map(|every| tokio::time::Instant::now() + every);
+    loop {
+        let trash = tokio::time::Instant::now() + TRASH_EVERY;
+        tokio::time::sleep_until(next.map_or(trash, |next| next.min(trash))).await;
+        match core.registry.catalog().drop_expired_trash(Timestamp::now()).await {
+            Ok(0) => {}
+            Ok(manifests) => tracing::info!(manifests, "the time of what was in the trash is over"),
+            Err(error) => tracing::warn!(error = failure::chain(&error), "the trash could not be looked at"),
+        }
+        let (Some(due), Some(every)) = (next, core.settings.retain_every) else { continue };
+        if tokio::time::Instant::now() < due {
+            continue;
+        }
+        next = Some(tokio::time::Instant::now() + every);
+        match core.api.retain().await {
+            Ok(None) => {}
+            Ok(Some(applied)) => tracing::info!(
+                plan = applied.plan,
+                tags = applied.tags,
+                manifests = applied.manifests,
+                until = %applied.until,
+                "what the rules let go is in the trash"
+            ),
+            Err(error) => {
+                tracing::warn!(
+                    error = failure::chain(&error),
+                    "retention did nothing; it is tried again later"
+                );
+            }
         }
     }
 }

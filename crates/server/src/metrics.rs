@@ -12,7 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use railhead_upkeep::Collector;
+use railhead_upkeep::{Collector, Retention};
 
 use crate::operation::Kind;
 
@@ -49,6 +49,7 @@ pub(crate) struct Metrics {
     sent: Counter<u64, AtomicU64>,
     running: Gauge,
     collection: Collection,
+    retained: Retained,
 }
 
 /// What collection has done. It counts by itself, and is copied when somebody asks.
@@ -109,6 +110,44 @@ impl Collection {
     }
 }
 
+/// What retention has done. It counts by itself, too.
+#[derive(Debug)]
+struct Retained {
+    retention: Arc<Retention>,
+    runs: Counter<u64, AtomicU64>,
+    tags: Counter<u64, AtomicU64>,
+    manifests: Counter<u64, AtomicU64>,
+    recovered: Counter<u64, AtomicU64>,
+}
+
+impl Retained {
+    fn new(registry: &mut Registry, retention: Arc<Retention>) -> Self {
+        let registry = registry.sub_registry_with_prefix("retention");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::<u64, AtomicU64>::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let runs = counter("runs", "Plans of retention that were applied");
+        let tags = counter("tags", "Tags that went to the trash");
+        let manifests = counter("manifests", "Manifests that went to the trash");
+        let recovered = counter("recovered", "Manifests that were brought back from the trash");
+        Self { retention, runs, tags, manifests, recovered }
+    }
+
+    fn copy(&self) {
+        let totals = self.retention.totals();
+        for (counter, total) in [
+            (&self.runs, totals.runs),
+            (&self.tags, totals.tags),
+            (&self.manifests, totals.manifests),
+            (&self.recovered, totals.recovered),
+        ] {
+            counter.inner().fetch_max(total, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Counts one request as running for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Running(Gauge);
@@ -120,7 +159,7 @@ impl Drop for Running {
 }
 
 impl Metrics {
-    pub(crate) fn new(collector: Arc<Collector>) -> Arc<Self> {
+    pub(crate) fn new(collector: Arc<Collector>, retention: Arc<Retention>) -> Arc<Self> {
         let mut registry = Registry::with_prefix("railhead");
         let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
         let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
@@ -144,7 +183,8 @@ impl Metrics {
             })
             .collect();
         let collection = Collection::new(&mut registry, collector);
-        Arc::new(Self { registry, operations, received, sent, running, collection })
+        let retained = Retained::new(&mut registry, retention);
+        Arc::new(Self { registry, operations, received, sent, running, collection, retained })
     }
 
     pub(crate) fn start(&self) -> Running {
@@ -164,6 +204,7 @@ impl Metrics {
     /// The text of `/metrics`.
     pub(crate) fn text(&self) -> String {
         self.collection.copy();
+        self.retained.copy();
         let mut text = String::new();
         // Writing into memory cannot fail.
         let _ = encode(&mut text, &self.registry);

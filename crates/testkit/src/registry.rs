@@ -80,6 +80,8 @@ impl Builder {
             shutdown: Duration::from_secs(5),
             upload_life: Duration::from_hours(1),
             collect_every: None,
+            rules: railhead_retention::Rules::default(),
+            retain_every: None,
             sweep: true,
         };
         let server = Server::new(access.clone(), registry.clone(), settings, log);

@@ -9,10 +9,12 @@ use crate::{Error, Result};
 pub(super) const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_catalog.sql"),
     include_str!("../../migrations/sqlite/0002_collection.sql"),
+    include_str!("../../migrations/sqlite/0003_retention.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_catalog.sql"),
     include_str!("../../migrations/postgres/0002_collection.sql"),
+    include_str!("../../migrations/postgres/0003_retention.sql"),
 ];
 const _: () = assert!(SQLITE.len() == POSTGRES.len(), "each migration is there for both databases");
 

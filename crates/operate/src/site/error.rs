@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use railhead_client::OriginError;
+use railhead_retention::RuleError;
 
 /// Why a site file cannot be used. `place` is the file and the line.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,14 @@ pub enum SiteError {
         /// Why.
         source: OriginError,
     },
+    /// Rules of retention that cannot be meant.
+    #[error("{}: {wrong}", path.display())]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        wrong: RuleError,
+    },
 }
 
 impl SiteError {
@@ -73,6 +82,7 @@ impl SiteError {
             Self::Value { wanted, .. } => format!("it must be {wanted}"),
             Self::Url { source, .. } => source.to_string(),
             Self::Secret { .. } => "it is a secret, and secrets do not belong in this file".to_owned(),
+            Self::Rule { wrong, .. } => wrong.to_string(),
             Self::Read { .. } | Self::Toml { .. } | Self::Unknown { .. } => self.to_string(),
         }
     }
@@ -85,6 +95,7 @@ impl SiteError {
             Self::Secret { .. } => {
                 Some("put the token into the variable RAILHEAD_TOKEN when a command needs it".to_owned())
             }
+            Self::Rule { wrong, .. } => Some(wrong.hint()),
             Self::Read { .. } => Some("`railhead init` writes a first one".to_owned()),
             Self::Toml { .. } | Self::Value { .. } | Self::Url { .. } => None,
         }

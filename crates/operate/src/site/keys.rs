@@ -36,6 +36,7 @@ pub const ROUTE: &str = "routes.NAME";
 const TEXT: &str = "text of one line";
 const PATH: &str = "path, relative to this file";
 const LIST: &str = "list of texts";
+const NUMBER: &str = "whole number";
 const FLAG: &str = "`true` or `false`";
 
 /// Every key, in the order of the file. Keys of one table stand together.
@@ -162,7 +163,64 @@ pub const KEYS: &[Key] = &[
         "\".sops.yaml\"",
         "The rules of sops, when they are not in .sops.yaml beside or above the file.",
     ),
+    key("retention", "keep_newest", NUMBER, "10", "Keep so many of the tags that were pushed last."),
+    key("retention", "keep_days", NUMBER, "30", "Keep what was pushed or pulled within so many days."),
+    key(
+        "retention",
+        "keep_patches",
+        NUMBER,
+        "2",
+        "Keep the newest so many patch releases of each MAJOR.MINOR.",
+    ),
+    key("retention", "keep", LIST, "[\"main\", \"latest\"]", "Keep tags by pattern."),
+    key(
+        "retention",
+        "expire",
+        LIST,
+        "[\"pr-*\"]",
+        "Let tags go by pattern, `expire_days` after they were pushed.",
+    ),
+    key(
+        "retention",
+        "expire_annotations",
+        LIST,
+        "[\"dev.example.stage=test\"]",
+        "Let images go by annotation, KEY or KEY=VALUE, `expire_days` after they were pushed.",
+    ),
+    key("retention", "expire_days", NUMBER, "7", "After how many days that is."),
+    key(
+        "retention",
+        "untagged_days",
+        NUMBER,
+        "14",
+        "Let images that no tag names go so many days after they were last pushed, pulled or named.",
+    ),
+    key(
+        "retention",
+        "prefer",
+        "`keep` or `expire`",
+        "\"expire\"",
+        "Which counts, where `keep` or `keep_days` and `expire` speak of the same image.",
+    ),
+    key("retention", "may_empty", FLAG, "false", "Whether a repository may lose all that it has."),
+    key(
+        "retention",
+        "trash_days",
+        NUMBER,
+        "14",
+        "How many days what went can be brought back. Without it: 14.",
+    ),
+    key(
+        "retention",
+        "every_hours",
+        NUMBER,
+        "24",
+        "How often the server applies the rules by itself; without it, or with 0, never.",
+    ),
 ];
+
+/// Keys of `[retention]` that its tables for owners and repositories do not have.
+pub const OF_ALL_RETENTION: [&str; 2] = ["trash_days", "every_hours"];
 
 /// What a table is for.
 pub const fn about(table: &str) -> &'static str {
@@ -172,6 +230,9 @@ pub const fn about(table: &str) -> &'static str {
             "Who has to act, by layer: a repository, a team, a person. Findings and the handoff page name them."
         }
         b"cluster" => "The cluster that pulls.",
+        b"retention" => {
+            "Which images stay and which go; without rules nothing goes. [retention.owners.NAME] and [retention.repositories.\"NAME\"] say it for one owner, and for one repository or a pattern, and take the rest from here."
+        }
         _ => {
             "One table for each access path to the registry; NAME is what you call it. Without any, it is https to the host."
         }

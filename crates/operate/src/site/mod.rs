@@ -7,6 +7,7 @@ mod error;
 mod first;
 mod keys;
 mod read;
+mod retention;
 mod suggest;
 
 use std::fs;
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 pub use error::SiteError;
 pub use first::Answers;
 pub use keys::reference;
+pub use retention::Retention;
 pub use suggest::nearest;
 
 /// The operator's tables in the site file.
-pub const TABLES: [&str; 4] = ["site", "routes", "owners", "cluster"];
+pub const TABLES: [&str; 5] = ["site", "routes", "owners", "cluster", "retention"];
 
 /// Where evidence goes unless the site says otherwise.
 pub const DEFAULT_EVIDENCE: &str = "railhead-evidence";
@@ -128,6 +130,8 @@ pub struct Site {
     pub owners: Owners,
     /// The cluster that pulls.
     pub cluster: Cluster,
+    /// What may go over time.
+    pub retention: Retention,
 }
 
 impl Default for Site {
@@ -146,6 +150,7 @@ impl Default for Site {
             routes: Vec::new(),
             owners: Owners::default(),
             cluster: Cluster::default(),
+            retention: Retention::default(),
         }
     }
 }

@@ -15,10 +15,7 @@ use super::{Cluster, DEFAULT_EVIDENCE, Forge, Site, Visibility};
 
 /// Reads the site out of `text`, which was found at `path`.
 pub(super) fn read(path: &Path, text: &str) -> Result<Site, SiteError> {
-    let whole = DeTable::parse(text).map_err(|error| SiteError::Toml {
-        place: place(path, text, error.span().map_or(0, |span| span.start)),
-        what: error.message().to_owned(),
-    })?;
+    let whole = DeTable::parse(text).map_err(|error| not_toml(path, text, &error))?;
     let mut site = Site { file: Some(path.to_owned()), ..Site::default() };
     site.evidence = beside(path, DEFAULT_EVIDENCE);
     for (name, value) in whole.get_ref() {
@@ -28,10 +25,18 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Site, SiteError> {
             "routes" => site.routes = at.routes(value)?,
             "owners" => site.owners = at.owners(value)?,
             "cluster" => site.cluster = at.cluster(value)?,
+            "retention" => site.retention = at.retention(value)?,
             _ => {}
         }
     }
     Ok(site)
+}
+
+pub(super) fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> SiteError {
+    SiteError::Toml {
+        place: place(path, text, error.span().map_or(0, |span| span.start)),
+        what: error.message().to_owned(),
+    }
 }
 
 /// A path in the file is relative to the file.
@@ -60,24 +65,24 @@ fn looks_like_a_secret(value: &str) -> bool {
 }
 
 /// A table of the file.
-struct At<'a> {
-    path: &'a Path,
-    text: &'a str,
-    table: String,
+pub(super) struct At<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+    pub(super) table: String,
 }
 
 /// One key of a table and its value.
-struct Entry<'a> {
-    key: &'a str,
-    full: String,
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    pub(super) full: String,
     place: String,
     offset: usize,
-    value: &'a DeValue<'a>,
+    pub(super) value: &'a DeValue<'a>,
 }
 
 impl<'a> At<'a> {
     /// The keys of a table in the order of the file. `known` is what there may be; none if names are free.
-    fn entries(
+    pub(super) fn entries(
         &self,
         value: &'a Spanned<DeValue<'a>>,
         known: Option<&[&str]>,
@@ -217,7 +222,7 @@ impl Entry<'_> {
         Ok(())
     }
 
-    fn wanted(&self, wanted: impl Into<String>) -> SiteError {
+    pub(super) fn wanted(&self, wanted: impl Into<String>) -> SiteError {
         SiteError::Value { place: self.place.clone(), key: self.full.clone(), wanted: wanted.into() }
     }
 
@@ -231,20 +236,24 @@ impl Entry<'_> {
         }
     }
 
-    fn list(&self) -> Result<Vec<String>, SiteError> {
+    pub(super) fn list(&self) -> Result<Vec<String>, SiteError> {
         let wanted = || self.wanted("a list of texts, as in [\"one\", \"two\"]");
         let DeValue::Array(items) = self.value else { return Err(wanted()) };
         items.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wanted)).collect()
     }
 
-    fn flag(&self) -> Result<bool, SiteError> {
+    pub(super) fn flag(&self) -> Result<bool, SiteError> {
         match self.value {
             DeValue::Boolean(value) => Ok(*value),
             _ => Err(self.wanted("true or false")),
         }
     }
 
-    fn choice<T: Copy>(&self, all: &[T], word: impl Fn(T) -> &'static str) -> Result<T, SiteError> {
+    pub(super) fn choice<T: Copy>(
+        &self,
+        all: &[T],
+        word: impl Fn(T) -> &'static str,
+    ) -> Result<T, SiteError> {
         let text = self.line()?;
         all.iter().copied().find(|one| word(*one) == text).ok_or_else(|| {
             let words: Vec<_> = all.iter().map(|one| word(*one)).collect();

@@ -20,6 +20,7 @@ mod remote;
 pub mod repo;
 pub mod report;
 pub mod restore;
+pub mod retention;
 pub mod serve;
 mod stop;
 pub mod tag;
@@ -30,7 +31,7 @@ mod welcome;
 
 use std::io::IsTerminal as _;
 
-use railhead_operate::Site;
+use railhead_operate::{Retention, Site};
 use secrecy::SecretString;
 
 use crate::admin::Admin;
@@ -62,6 +63,14 @@ impl Context {
         match self.layers.site_file() {
             Some(path) => Ok(Site::read(&path)?),
             None => Ok(Site::default()),
+        }
+    }
+
+    /// Reads the rules of retention in the site file; without a file there are none.
+    pub fn retention(&self) -> Result<Retention> {
+        match self.layers.site_file() {
+            Some(path) => Ok(Retention::read(&path)?),
+            None => Ok(Retention::default()),
         }
     }
 

@@ -142,6 +142,12 @@ const ROUTES: &[Line] = &[
     ("GET", "/usage", "`after`, `limit`", "", "`Usage`", ADMIN),
     ("GET", "/usage/{owner}", "`after`, `limit`", "", "`UsageOfOwner`", "administrators, the owner, members"),
     ("POST", "/usage/{owner}/recount", "", "`RecountStart`", "`Recount`", ADMIN),
+    ("POST", "/retention/plan", "", "`RetentionWish`", "`Plan`", ADMIN),
+    ("POST", "/retention/apply", "", "`RetentionApply`", "`RetentionApplied`", ADMIN),
+    ("POST", "/retention/undo", "", "`RetentionUndo`", "`RetentionUndone`", ADMIN),
+    ("GET", "/retention/trash", "", "", "`RetentionTrash`", ADMIN),
+    ("POST", "/retention/empty", "", "", "`RetentionEmptied`", ADMIN),
+    ("POST", "/retention/forecast", "", "`RetentionOutlook`", "`Forecast`", ADMIN),
 ];
 
 /// `docs/reference/admin-api.md`

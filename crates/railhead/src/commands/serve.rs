@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use railhead_operate::Retention;
 use railhead_server::{AccessLog, Certificates, Ended, Listeners, Server};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -88,6 +89,7 @@ impl Serve {
         }
         self.flags.apply(&mut context.layers);
         let config = context.config()?;
+        let retention = context.retention()?;
         start_log(&config)?;
         // Whatever is made from here on is for this user alone.
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -106,7 +108,7 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(Exit::Failed, "cannot start the runtime").because(&error))?;
-        let ended = runtime.block_on(serve(&config, context.printer));
+        let ended = runtime.block_on(serve(&config, retention, context.printer));
         // Threads that wait for a disk may take longer than anybody wants to wait at the end.
         runtime.shutdown_timeout(Duration::from_secs(5));
         drop(directory);
@@ -122,8 +124,8 @@ fn locked(error: &LockError) -> Failure {
     }
 }
 
-async fn serve(config: &Config, printer: Printer) -> Result<()> {
-    let mut settings = server_settings(config)?;
+async fn serve(config: &Config, retention: Retention, printer: Printer) -> Result<()> {
+    let mut settings = server_settings(config, retention)?;
     let tcp = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
     let address = tcp.local_addr().map_err(|error| cannot_listen(config.listen, &error))?;
     let certificates = certificates(config, address)?;
@@ -276,7 +278,7 @@ fn listen_to_signals(stop: watch::Sender<bool>) -> Result<()> {
     Ok(())
 }
 
-fn server_settings(config: &Config) -> Result<railhead_server::Settings> {
+fn server_settings(config: &Config, retention: Retention) -> Result<railhead_server::Settings> {
     let blocks = config.trusted_proxies.iter().map(|block| block.parse());
     let trusted_proxies = blocks
         .collect::<Result<Vec<_>, String>>()
@@ -286,6 +288,8 @@ fn server_settings(config: &Config) -> Result<railhead_server::Settings> {
         shutdown: config.shutdown,
         upload_life: config.upload_lifetime,
         collect_every: config.collect_every,
+        rules: retention.rules,
+        retain_every: retention.every,
         sweep: false,
     })
 }

@@ -1,7 +1,10 @@
 //! `railhead usage`
 
 use clap::Args;
-use railhead_api::{OwnerUsage, Recount, RecountStart, Route, Usage as Owners, UsageOfOwner as Repositories};
+use railhead_api::{
+    Forecast, OwnerUsage, Recount, RecountStart, RetentionOutlook, RetentionWish, Route, Usage as Owners,
+    UsageOfOwner as Repositories,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +18,8 @@ const NEARLY: u64 = 90;
 
 /// Show where the bytes are: by owner, or by repository of one owner.
 ///
-/// SHARED is what others have too and what stays when this is deleted; UNIQUE is what only this has.
+/// SHARED is what others have too and what stays when this is deleted; UNIQUE is what only this has; RULES FREE is what
+/// retention would free now.
 #[derive(Debug, Args)]
 pub struct Usage {
     /// Only this user or organisation, by repository
@@ -46,13 +50,37 @@ async fn owners(admin: &Admin, printer: Printer) -> Result<()> {
             printer.warning(&format!("{} uses {percent} % of its quota", one.owner));
         }
     }
-    printer.data(&all, || {
-        let rows: Vec<_> = all.owners.iter().map(owner_row).collect();
-        table(&["OWNER", "REPOSITORIES", "USED", "UNIQUE", "SHARED", "RESERVED", "QUOTA"], &rows)
+    let wish = RetentionWish::default();
+    let outlook = RetentionOutlook { days: 1, past_days: 1, free_bytes: None, wish };
+    let forecast: Forecast = admin.send(&Route::RetentionForecast, &outlook).await?;
+    let freed = |owner: &str| {
+        let found = forecast.owners.iter().find(|one| one.owner.eq_ignore_ascii_case(owner));
+        found.map_or(0, |one| one.rules_free_bytes)
+    };
+    let owners: Vec<_> = all
+        .owners
+        .into_iter()
+        .map(|usage| WithRules { rules_free_bytes: freed(&usage.owner), usage })
+        .collect();
+    printer.data(&serde_json::json!({ "owners": owners }), || {
+        let rows: Vec<_> = owners.iter().map(owner_row).collect();
+        table(
+            &["OWNER", "REPOSITORIES", "USED", "UNIQUE", "SHARED", "RULES FREE", "RESERVED", "QUOTA"],
+            &rows,
+        )
     })
 }
 
-fn owner_row(one: &OwnerUsage) -> Vec<String> {
+/// What an owner uses, and what the rules of retention would free of it now.
+#[derive(Serialize)]
+struct WithRules {
+    #[serde(flatten)]
+    usage: OwnerUsage,
+    rules_free_bytes: u64,
+}
+
+fn owner_row(one: &WithRules) -> Vec<String> {
+    let (freed, one) = (one.rules_free_bytes, &one.usage);
     let quota = match percent(one) {
         Some(percent) => format!("{} ({percent} %)", show_limit(one.quota_bytes)),
         None => show_limit(one.quota_bytes),
@@ -63,6 +91,7 @@ fn owner_row(one: &OwnerUsage) -> Vec<String> {
         show(one.used_bytes),
         show(one.unique_bytes),
         show(one.shared_bytes),
+        show(freed),
         show(one.reserved_bytes),
         quota,
     ]

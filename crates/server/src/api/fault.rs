@@ -31,6 +31,10 @@ impl Fault {
         Self::new(ErrorCode::NotFound, message)
     }
 
+    pub(super) fn conflict(message: String) -> Self {
+        Self::new(ErrorCode::Conflict, message)
+    }
+
     pub(super) fn method(call: &Call<'_>, allowed: &str) -> Self {
         let fault = Self::new(ErrorCode::Method, format!("{} does not take {}", call.path, call.method));
         fault.hint(format!("it takes {allowed}"))
@@ -54,7 +58,7 @@ impl Fault {
         Self::new(ErrorCode::Internal, "the registry failed".to_owned()).hint("its log says why".to_owned())
     }
 
-    fn hint(mut self, hint: String) -> Self {
+    pub(super) fn hint(mut self, hint: String) -> Self {
         self.hint = Some(hint);
         self
     }

@@ -10,6 +10,7 @@ mod fault;
 mod limits;
 mod organisations;
 mod repositories;
+mod retention;
 mod tags;
 mod tokens;
 mod usage;
@@ -24,12 +25,14 @@ use railhead_access::{Access, Act, Actor, Identity, Outcome};
 use railhead_api::{NoRoute, Route, Status};
 use railhead_catalog::Timestamp;
 use railhead_registry::Registry;
-use railhead_upkeep::Collector;
+use railhead_retention::Rules;
+use railhead_upkeep::{Collector, Retention};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::fault::Fault;
+use crate::pulls::Pulls;
 
 /// Rows that a list has without `limit`, and at most.
 const PAGE: u32 = 1000;
@@ -40,6 +43,10 @@ pub struct Api {
     access: Access,
     registry: Registry,
     collector: Arc<Collector>,
+    retention: Arc<Retention>,
+    /// The registry's own rules.
+    rules: Arc<Rules>,
+    pulls: Arc<Pulls>,
 }
 
 /// A request.
@@ -71,10 +78,21 @@ pub struct Answer {
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
 impl Api {
-    /// The admin API of this registry.
-    pub fn new(access: Access, registry: Registry) -> Self {
+    /// The admin API of this registry, which has these rules of retention.
+    pub fn new(access: Access, registry: Registry, rules: Rules) -> Self {
         let collector = Arc::new(Collector::new(registry.clone()));
-        Self { access, registry, collector }
+        let retention = Arc::new(Retention::new(registry.clone()));
+        Self { access, registry, collector, retention, rules: Arc::new(rules), pulls: Arc::default() }
+    }
+
+    /// What does its retention.
+    pub(crate) fn retention(&self) -> &Arc<Retention> {
+        &self.retention
+    }
+
+    /// What was pulled and is not written yet.
+    pub(crate) fn pulls(&self) -> &Pulls {
+        &self.pulls
     }
 
     /// What runs its collections.
@@ -126,6 +144,12 @@ impl Api {
             Route::Usage => self.usage(call).await,
             Route::UsageOfOwner { owner } => self.usage_of_owner(call, &owner).await,
             Route::Recount { owner } => self.recount(call, &owner).await,
+            Route::RetentionPlan => self.plan_retention(call).await,
+            Route::RetentionApply => self.apply_retention(call).await,
+            Route::RetentionUndo => self.undo_retention(call).await,
+            Route::RetentionTrash => self.retention_trash(call).await,
+            Route::RetentionEmpty => self.empty_retention(call).await,
+            Route::RetentionForecast => self.forecast_retention(call).await,
         }
     }
 

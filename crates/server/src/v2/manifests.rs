@@ -8,6 +8,7 @@ use http::header::{
     WARNING,
 };
 use http::{HeaderValue, StatusCode};
+use railhead_catalog::Timestamp;
 use railhead_oci::{ErrorCode, Reference, RepositoryName, Tag};
 use railhead_registry::{Manifest, PutManifest, Stored};
 
@@ -32,6 +33,7 @@ pub(crate) async fn pull(
         None => registry.manifest(name, reference).await?,
     };
     exchange.story.digest = Some(manifest.digest_text.clone());
+    exchange.story.core.api.pulls().note(name, &manifest.digest, Timestamp::now());
     let parts = &exchange.story.parts;
     if let Some(known) = parts.headers.get(IF_NONE_MATCH)
         && names(known, &manifest)

@@ -165,6 +165,8 @@ async fn serve_and_pull(config: &Config, sample: Sample) -> Result<Pulled> {
         upload_life: Duration::from_hours(1),
         sweep: false,
         collect_every: None,
+        rules: railhead_retention::Rules::default(),
+        retain_every: None,
     };
     let server = Server::new(site.access.clone(), site.registry.clone(), settings, log);
     let (stop, stopped) = watch::channel(false);

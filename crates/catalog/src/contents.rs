@@ -1,0 +1,139 @@
+//! All that a repository has, for who plans what of it may go; and when bytes came, for who looks ahead.
+//!
+//! This reads everything there is; it is for upkeep, and not for the way of a request.
+
+use std::collections::BTreeMap;
+
+use railhead_oci::{Digest, RepositoryName};
+
+use crate::sql::params;
+use crate::tags::TagRecord;
+use crate::{Catalog, ManifestSummary, RepositoryId, Result, Timestamp};
+
+/// What a repository has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryContents {
+    /// The repository.
+    pub id: RepositoryId,
+    /// Its name.
+    pub name: RepositoryName,
+    /// Its tags, by name.
+    pub tags: Vec<TagRecord>,
+    /// Its manifests, by digest.
+    pub manifests: Vec<ManifestContents>,
+}
+
+/// A manifest and what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestContents {
+    /// The manifest.
+    pub manifest: ManifestSummary,
+    /// Its annotations, a JSON object.
+    pub annotations: Option<String>,
+    /// When a tag last left it.
+    pub untagged_at: Option<Timestamp>,
+    /// Manifests that it lists; also such as are not there.
+    pub children: Vec<Digest>,
+    /// Blobs that it needs and that the repository has, with their sizes.
+    pub blobs: Vec<(Digest, u64)>,
+}
+
+/// Bytes that were new to an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBytes {
+    /// The owner.
+    pub owner: String,
+    /// When they came.
+    pub at: Timestamp,
+    /// How many.
+    pub bytes: u64,
+}
+
+impl Catalog {
+    /// All that a repository has, as of one moment, or nearly: what is changed meanwhile may be seen in part.
+    pub async fn repository_contents(
+        &self,
+        repository: RepositoryId,
+        name: &RepositoryName,
+    ) -> Result<RepositoryContents> {
+        let name = name.clone();
+        self.read("read what a repository has", move |sql| {
+            let statement =
+                "SELECT m.id, m.digest, m.media_type, m.size, m.subject, m.artifact_type, m.pushed_at,
+                   m.pulled_at, m.annotations,
+                   (SELECT MAX(h.replaced_at) FROM tag_history AS h
+                    WHERE h.repository = m.repository AND h.digest = m.digest)
+                 FROM manifest AS m WHERE m.repository = ?1";
+            let mut manifests: BTreeMap<i64, ManifestContents> = BTreeMap::new();
+            for mut row in sql.query(statement, params![repository])? {
+                let id = row.take()?;
+                let manifest = ManifestSummary {
+                    digest: row.take()?,
+                    media_type: row.take()?,
+                    size: row.take()?,
+                    subject: row.take()?,
+                    artifact_type: row.take()?,
+                    pushed_at: row.take()?,
+                    pulled_at: row.take()?,
+                };
+                let (annotations, untagged_at) = (row.take()?, row.take()?);
+                let (children, blobs) = (Vec::new(), Vec::new());
+                manifests
+                    .insert(id, ManifestContents { manifest, annotations, untagged_at, children, blobs });
+            }
+            // What is no blob of the repository is a manifest, or is not there.
+            let statement = "SELECT f.manifest, f.digest, b.size FROM manifest_reference AS f
+                 LEFT JOIN repository_blob AS l ON l.repository = f.repository AND l.digest = f.digest
+                 LEFT JOIN blob AS b ON b.digest = l.digest
+                 WHERE f.repository = ?1 AND (f.child = 1 OR b.digest IS NOT NULL)";
+            for mut row in sql.query(statement, params![repository])? {
+                let (id, digest): (i64, Digest) = (row.take()?, row.take()?);
+                let Some(manifest) = manifests.get_mut(&id) else { continue };
+                match row.take::<Option<u64>>()? {
+                    Some(size) => manifest.blobs.push((digest, size)),
+                    None => manifest.children.push(digest),
+                }
+            }
+            let statement =
+                "SELECT name, digest, created_at, moved_at FROM tag WHERE repository = ?1 ORDER BY name";
+            let mut rows = sql.query(statement, params![repository])?;
+            let tags = rows.iter_mut().map(TagRecord::read).collect::<Result<_>>()?;
+            let mut manifests: Vec<_> = manifests.into_values().collect();
+            manifests.sort_by_key(|one| one.manifest.digest);
+            Ok(RepositoryContents { id: repository, name: name.clone(), tags, manifests })
+        })
+        .await
+    }
+
+    /// Blobs that came to an owner behind `since` and are still there, each once, in the order of time.
+    pub async fn new_bytes(&self, since: Timestamp) -> Result<Vec<NewBytes>> {
+        self.read("look when bytes came", move |sql| {
+            let rows = sql.query(
+                "SELECT o.name, MIN(l.linked_at), MAX(b.size) FROM repository_blob AS l
+                 JOIN repository AS r ON r.id = l.repository JOIN owner AS o ON o.id = r.owner
+                 JOIN blob AS b ON b.digest = l.digest
+                 GROUP BY o.name, l.digest HAVING MIN(l.linked_at) > ?1 ORDER BY MIN(l.linked_at)",
+                params![since],
+            )?;
+            let bytes = |mut row: crate::sql::Row| {
+                Ok(NewBytes { owner: row.take()?, at: row.take()?, bytes: row.take()? })
+            };
+            rows.into_iter().map(bytes).collect()
+        })
+        .await
+    }
+
+    /// The newest time that the catalog has seen: of a push, a pull, a tag that moved, or an entry of the audit.
+    pub async fn last_seen(&self) -> Result<Option<Timestamp>> {
+        self.read("look when something happened last", |sql| {
+            let row = sql.first(
+                "SELECT MAX(at) FROM (SELECT MAX(pushed_at) AS at FROM manifest UNION ALL
+                   SELECT MAX(pulled_at) FROM manifest UNION ALL SELECT MAX(moved_at) FROM tag UNION ALL
+                   SELECT at FROM (SELECT at FROM audit ORDER BY id DESC LIMIT 1) AS newest) AS times",
+                &[],
+            )?;
+            row.map_or(Ok(None), |mut row| row.take())
+        })
+        .await
+    }
+}
