@@ -7,6 +7,7 @@
 mod evidence;
 pub mod handoff;
 pub mod image;
+mod packages;
 pub mod programs;
 pub mod prove;
 pub mod pull_secret;
@@ -15,6 +16,7 @@ mod secrets;
 mod site;
 
 pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};
+pub use packages::{Packages, PackagesError};
 pub use secrets::Secrets;
 pub use site::{
     Answers, Cluster, DEFAULT_EVIDENCE, Forge, Retention, Site, SiteError, TABLES, Visibility, nearest,

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod forge;
+
 use std::path::Path;
 
 use railhead_suites::http::Http;

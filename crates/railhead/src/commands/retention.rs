@@ -1,5 +1,6 @@
 //! `railhead retention`
 
+mod forge;
 mod in_use;
 mod print;
 
@@ -52,6 +53,12 @@ pub struct Wish {
     /// Believe the clock, though the registry has seen nothing for a week
     #[arg(long)]
     clock_is_right: bool,
+    /// Of the packages of the Gitea or Forgejo at this host, with an access token of it
+    #[arg(long, value_name = "HOST", requires = "user", conflicts_with = "clock_is_right")]
+    registry: Option<String>,
+    /// Whose token that is
+    #[arg(long, value_name = "NAME", requires = "registry")]
+    user: Option<String>,
 }
 
 /// `plan`
@@ -73,6 +80,9 @@ pub struct ApplyArguments {
     plan: String,
     /// Only this owner, or this repository, if the plan was made so
     only: Option<String>,
+    /// Do not ask, where there is no trash
+    #[arg(long, requires = "registry")]
+    yes: bool,
     #[command(flatten)]
     wish: Wish,
 }
@@ -106,6 +116,24 @@ pub struct SimulateArguments {
 impl Retention {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<()> {
+        match &self {
+            Self::Plan(PlanArguments { only, all, wish }) if wish.registry.is_some() => {
+                return forge::run(context, only.as_deref(), wish, *all, None);
+            }
+            Self::Apply(ApplyArguments { plan, only, yes, wish }) if wish.registry.is_some() => {
+                return forge::run(context, only.as_deref(), wish, false, Some((plan, *yes)));
+            }
+            Self::Why(WhyArguments { wish, .. }) | Self::Simulate(SimulateArguments { wish, .. })
+                if wish.registry.is_some() =>
+            {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "a forge's packages are planned for and applied, and no more",
+                )
+                .hint("`railhead retention plan --all` tells of each image why it is kept or lost"));
+            }
+            _ => {}
+        }
         context.block_on(async |admin| match self {
             Self::Plan(arguments) => plan(context, &admin, arguments).await,
             Self::Apply(arguments) => apply(context, &admin, arguments).await,
