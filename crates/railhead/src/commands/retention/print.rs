@@ -136,3 +136,58 @@ pub(super) fn forecast(forecast: &Forecast) -> String {
     ]));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use railhead_oci::Digest;
+    use railhead_retention::{ManifestVerdict, Push, RepositoryPlan, TagVerdict};
+
+    use super::*;
+
+    #[test]
+    fn a_plan_tells_what_goes_why_and_what_it_frees() {
+        let [named, alone] = ["a", "b"].map(|text| Digest::sha256(text.as_bytes()));
+        let tag = TagVerdict {
+            tag: "pr-1".to_owned(),
+            digest: named,
+            lost: true,
+            rule: "expire".to_owned(),
+            why: "'pr-*' lets it go after 7 days; it was pushed 9 days ago".to_owned(),
+        };
+        let manifest = |digest, why: &str| ManifestVerdict {
+            digest,
+            lost: true,
+            rule: "untagged_days".to_owned(),
+            why: why.to_owned(),
+        };
+        let one = RepositoryPlan {
+            name: "team/app".parse().unwrap(),
+            tags: vec![tag],
+            manifests: vec![manifest(named, "the tag says it"), manifest(alone, "no tag names it")],
+            freed_bytes: 2048,
+        };
+        let shown = plan(&Plan {
+            hash: "0123456789abcdef".to_owned(),
+            lost_tags: 1,
+            lost_manifests: 2,
+            freed_blobs: 3,
+            freed_bytes: 2048,
+            kept_tags: 4,
+            repositories: vec![one],
+            refused: Vec::new(),
+        });
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_forecast_tells_bytes_and_the_day() {
+        let held =
+            BTreeMap::from([("team".to_owned(), (5 << 30, 1 << 30)), ("idle".to_owned(), (1 << 20, 0))]);
+        let day = railhead_retention::DAY;
+        let pushes = [Push { owner: "team".to_owned(), at: 71 * day, bytes: 3 << 30 }];
+        let seen = railhead_retention::forecast(&held, &pushes, 100 * day, 90, 30, Some(4 << 30));
+        insta::assert_snapshot!(forecast(&seen));
+    }
+}
