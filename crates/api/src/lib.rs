@@ -12,6 +12,7 @@ mod error;
 mod repositories;
 mod retention;
 mod routes;
+mod scrub;
 mod trail;
 mod usage;
 
@@ -29,5 +30,6 @@ pub use retention::{
     RetentionRun, RetentionTrash, RetentionUndo, RetentionUndone, RetentionWish, Rules,
 };
 pub use routes::{NoRoute, PREFIX, Route, segment, unsegment};
+pub use scrub::{BlobUse, Damage, Damages, ScrubState, Stranger, Verification, VerifyStart};
 pub use trail::{AuditEvent, AuditEvents, Status};
 pub use usage::{Difference, OwnerUsage, Recount, RecountStart, RepositoryUsage, Usage, UsageOfOwner};

@@ -50,6 +50,9 @@ pub enum Route<'a> {
     RetentionTrash,
     RetentionEmpty,
     RetentionForecast,
+    Scrub,
+    Damage,
+    Verify,
 }
 
 /// Why a request is no [`Route`].
@@ -103,6 +106,9 @@ impl<'a> Route<'a> {
             ("GET", 1, ["audit"]) => Self::Audit,
             ("GET", 1, ["collection"]) => Self::Collection,
             ("POST", 1, ["collection"]) => Self::CollectionRun,
+            ("GET", 1, ["scrub"]) => Self::Scrub,
+            ("GET", 1, ["damage"]) => Self::Damage,
+            ("POST", 1, ["verify"]) => Self::Verify,
             ("GET", 1, ["usage"]) => Self::Usage,
             ("GET", 2, ["usage"]) => Self::UsageOfOwner { owner: name()? },
             ("POST", 3, ["usage", "recount"]) => Self::Recount { owner: name()? },
@@ -153,7 +159,9 @@ impl<'a> Route<'a> {
             | Self::Collection
             | Self::Usage
             | Self::UsageOfOwner { .. }
-            | Self::RetentionTrash => "GET",
+            | Self::RetentionTrash
+            | Self::Scrub
+            | Self::Damage => "GET",
             Self::UserCreate
             | Self::OrganisationCreate
             | Self::TokenCreate
@@ -163,7 +171,8 @@ impl<'a> Route<'a> {
             | Self::RetentionApply
             | Self::RetentionUndo
             | Self::RetentionEmpty
-            | Self::RetentionForecast => "POST",
+            | Self::RetentionForecast
+            | Self::Verify => "POST",
             Self::UserPassword { .. }
             | Self::UserEnabled { .. }
             | Self::MemberSet { .. }
@@ -214,6 +223,9 @@ impl<'a> Route<'a> {
             Self::RetentionTrash => "/retention/trash".to_owned(),
             Self::RetentionEmpty => "/retention/empty".to_owned(),
             Self::RetentionForecast => "/retention/forecast".to_owned(),
+            Self::Scrub => "/scrub".to_owned(),
+            Self::Damage => "/damage".to_owned(),
+            Self::Verify => "/verify".to_owned(),
         }
     }
 }
@@ -300,6 +312,9 @@ mod tests {
             Route::RetentionTrash,
             Route::RetentionEmpty,
             Route::RetentionForecast,
+            Route::Scrub,
+            Route::Damage,
+            Route::Verify,
         ];
         for route in routes {
             let path = route.path();

@@ -116,6 +116,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with the object, when the failure says that it is damaged; `None` when it only says that the
+    /// store cannot be asked.
+    pub fn damage(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("missing".to_owned()),
+            Self::WrongSize { found, .. } => Some(format!("{found} bytes")),
+            // A sector that cannot be read, or a file that was cut while it was read.
+            Self::Io { source, .. }
+                if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+                    || source.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                Some(format!("unreadable: {source}"))
+            }
+            _ => None,
+        }
+    }
+
     /// `act` completes "cannot …".
     pub(crate) fn io(act: String, source: io::Error) -> Self {
         match source.kind() {

@@ -6,11 +6,13 @@
 use railhead_oci::{Digest, RepositoryName};
 
 use crate::collection::forget_unlinked;
+use crate::damage::healed;
 use crate::objects::forget;
-use crate::owners::changed;
 use crate::sql::{Row, Sql, params};
 use crate::usage::Ledger;
-use crate::{Catalog, Error, ForgottenObject, Limit, NearQuota, RepositoryId, Result, Timestamp, UploadId};
+use crate::{
+    BlobScope, Catalog, Error, ForgottenObject, Limit, NearQuota, RepositoryId, Result, Timestamp, UploadId,
+};
 
 /// What is known of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,16 +138,7 @@ impl Catalog {
 
     /// Up to `limit` blobs behind the digest `after`, ordered by digest.
     pub async fn blobs(&self, after: Option<&Digest>, limit: u32) -> Result<Vec<BlobRecord>> {
-        let after = after.map_or_else(String::new, ToString::to_string);
-        self.read("list the blobs", move |sql| {
-            let mut rows = sql.query(
-                "SELECT digest, size, object_key, damaged, created_at FROM blob WHERE digest > ?1
-                 ORDER BY digest LIMIT ?2",
-                params![&after, limit],
-            )?;
-            rows.iter_mut().map(BlobRecord::read).collect()
-        })
-        .await
+        self.blobs_of(BlobScope::All, after, limit).await
     }
 
     /// Binds a digest to its new object, links it to the repository and ends its upload, all at once. The last
@@ -211,18 +204,6 @@ impl Catalog {
         let digest = *digest;
         self.write("take a blob out of a repository", move |sql| unlink(sql, repository, &digest, now)).await
     }
-
-    /// Notes that a blob's object is missing or wrong, or that it is well again. [`Error::NotFound`] when the blob is
-    /// gone or has another object by now.
-    pub async fn mark_damaged(&self, digest: &Digest, key: &str, damaged: bool) -> Result<()> {
-        let (digest, key) = (*digest, key.to_owned());
-        self.write("note whether a blob is damaged", move |sql| {
-            let statement = "UPDATE blob SET damaged = ?3 WHERE digest = ?1 AND object_key = ?2";
-            let rows = sql.execute(statement, params![&digest, &key, damaged])?;
-            changed(rows, || format!("blob {digest} with object {key}"))
-        })
-        .await
-    }
 }
 
 /// Binds the digest to the new key, and answers with the former object when it was another.
@@ -246,6 +227,9 @@ fn bind(sql: &mut dyn Sql, new: &NewBlob, now: Timestamp) -> Result<Option<Forgo
         "UPDATE blob SET object_key = ?2, damaged = 0, created_at = ?3 WHERE digest = ?1",
         params![&new.digest, &new.key, now],
     )?;
+    if former.damaged {
+        healed(sql, &new.digest)?;
+    }
     if former.key == new.key {
         return Ok(None);
     }

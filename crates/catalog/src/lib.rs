@@ -9,6 +9,7 @@
 //! - A link that no manifest needs has a time when it may go (`collection`); an object that no blob has is written down
 //!   until it is removed (`objects`), and no object is removed while somebody holds them (`holds`).
 //! - What is in the trash is served to nobody, and its blobs stay until it ends (`trash`).
+//! - A blob whose object was found missing or wrong is marked, and says what was found (`damage`).
 //! - An owner's `used_bytes` is the size of the distinct blobs in its repositories plus that of their manifests.
 //! - What was answered is on disk, except operations marked *volatile*: those survive the end of the process, and
 //!   may be lost when the machine fails.
@@ -19,6 +20,7 @@ mod blobs;
 mod catalog;
 mod collection;
 mod contents;
+mod damage;
 mod error;
 mod holds;
 mod id;
@@ -27,6 +29,7 @@ mod members;
 mod objects;
 mod owners;
 mod repositories;
+mod scrub;
 mod settings;
 mod shares;
 mod snapshot;
@@ -46,6 +49,7 @@ pub use blobs::{BlobCommitted, BlobRecord, LinkedBlob, NewBlob, Unlinked};
 pub use catalog::{Catalog, Location};
 pub use collection::{Amount, CollectedLinks, CollectionOutlook, DueLink};
 pub use contents::{ManifestContents, NewBytes, RepositoryContents};
+pub use damage::{BlobScope, BlobUse, Damage};
 pub use error::{Error, QuotaExceeded, Result};
 pub use holds::Hold;
 pub use id::{OwnerId, RandomError, RepositoryId, TokenId, UploadId, UploadIdError};
@@ -54,6 +58,7 @@ pub use members::{Member, Membership, Role};
 pub use objects::ForgottenObject;
 pub use owners::{Limit, Owner, OwnerKind};
 pub use repositories::{Repository, RepositoryFilter, Visibility};
+pub use scrub::ScrubRound;
 pub use shares::{Discrepancy, OwnerShare, RepositoryShare};
 pub use snapshot::{
     AccountRecord, AuditItem, BlobLink, Entry, FormerTag, Hidden, ManifestRecord, MemberRecord, OwnerRecord,

@@ -75,7 +75,8 @@ impl Admin {
             Err(error) => return Err(Failure::of(Exit::Failed, &error)),
         };
         let site = Site::open(&config).await?;
-        let api = Api::new(site.access.clone(), site.registry.clone(), context.retention()?.rules);
+        let (rules, scrub) = (context.retention()?.rules, crate::heal::settings(&config)?);
+        let api = Api::new(site.access.clone(), site.registry.clone(), rules, scrub);
         let operator = site.access.operator();
         Ok(Self::Local(Arc::new(Local { api, operator, site, _directory: directory })))
     }

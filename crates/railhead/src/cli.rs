@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, backup, completions, config, doctor, explain, export, gc, handoff, init, org, owner, prove,
-    pull_secret, reference, repo, report, restore, retention, serve, tag, token, usage, user,
+    pull_secret, reference, repo, report, restore, retention, serve, tag, token, usage, user, verify,
 };
 use crate::printer::Output;
 
@@ -85,6 +85,8 @@ pub enum Command {
     Gc(gc::Gc),
     /// Write a first site file, which the other commands read
     Init(init::Init),
+    /// Hash what is stored again, and find and heal what is damaged
+    Verify(verify::Verify),
     /// Find out why a registry does not work, and who has to mend what
     Doctor(doctor::Doctor),
     /// Tell what a finding of the doctor means

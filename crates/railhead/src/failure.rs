@@ -22,11 +22,13 @@ pub enum Exit {
     Conflict = 5,
     /// The registry cannot be reached, or cannot serve now.
     Unavailable = 6,
+    /// Stored content is damaged.
+    Damaged = 7,
 }
 
 impl Exit {
     /// Every code with what it means.
-    pub const MEANINGS: [(u8, &'static str); 7] = [
+    pub const MEANINGS: [(u8, &'static str); 8] = [
         (0, "It worked."),
         (Self::Failed as u8, "It failed, for none of the reasons below."),
         (Self::Usage as u8, "The command line or the configuration is wrong."),
@@ -34,6 +36,7 @@ impl Exit {
         (Self::NotFound as u8, "It does not exist."),
         (Self::Conflict as u8, "It exists already, or is in a state that forbids it."),
         (Self::Unavailable as u8, "The registry cannot be reached, or cannot serve now."),
+        (Self::Damaged as u8, "It worked, and found stored content that is damaged."),
     ];
 
     const fn of(code: ErrorCode) -> Self {
@@ -56,6 +59,7 @@ impl Exit {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Unavailable => "unavailable",
+            Self::Damaged => "damaged",
         }
     }
 }

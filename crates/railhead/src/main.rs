@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod failure;
+mod heal;
 mod printer;
 mod site;
 
@@ -71,6 +72,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Usage(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Retention(command) => command.run(&context),
+        Command::Verify(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Gc(command) => context.block_on(async |admin| command.run(&admin, printer).await),
     };
     done.map(|()| ExitCode::SUCCESS)

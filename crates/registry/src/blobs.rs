@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use railhead_blobs::{Error as StoreError, FileRegion, ObjectKey, Reader};
-use railhead_catalog::{BlobRecord, Error as CatalogError, Timestamp, Unlinked};
+use railhead_catalog::{BlobRecord, Timestamp, Unlinked};
 use railhead_oci::{Digest, RepositoryName};
 
 use crate::remembered::BlobPlace;
@@ -178,7 +178,7 @@ impl Registry {
         Ok(place)
     }
 
-    /// Notes that a blob's bytes are not what they should be.
+    /// Notes that a blob's bytes are not what they should be: a pull met it.
     pub(crate) async fn report_damage(
         &self,
         repository: &RepositoryName,
@@ -191,13 +191,10 @@ impl Registry {
             %digest, %repository, size, found,
             "a stored blob is damaged and is refused; push it again to heal it"
         );
-        match self.0.catalog.mark_damaged(digest, &key.to_string(), true).await {
-            // Gone, or healed by a push, in the meantime.
-            Ok(()) | Err(CatalogError::NotFound(_)) => {}
-            Err(error) => tracing::error!(%digest, %error, "the damage could not be noted in the catalog"),
+        if let Err(error) = self.note_damage(digest, &key.to_string(), found, Timestamp::now()).await {
+            tracing::error!(%digest, %error, "the damage could not be noted in the catalog");
         }
-        self.0.remembered.changed(repository);
-        self.0.remembered.forget_blob(repository, digest);
+        self.forget_links(repository, &[*digest]);
         Error::BlobDamaged(*digest)
     }
 

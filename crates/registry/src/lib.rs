@@ -16,6 +16,7 @@
 
 mod blobs;
 mod collect;
+mod damage;
 mod error;
 mod leftovers;
 mod lists;

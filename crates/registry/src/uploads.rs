@@ -266,6 +266,13 @@ impl UploadSession {
         self.open.as_ref().map(|open| open.parked.upload.id)
     }
 
+    /// Sets what the content may be.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        if let Some(open) = &mut self.open {
+            open.parked.limits = limits;
+        }
+    }
+
     /// Drops what was received: the client sends it again from the start.
     pub async fn rewind(&mut self) -> Result<()> {
         let open = self.open.as_mut().ok_or(Error::UploadUnknown)?;

@@ -86,11 +86,16 @@ pub enum ServeError {
 impl Server {
     /// A server for this registry.
     pub fn new(access: Access, registry: Registry, settings: Settings, log: AccessLog) -> Self {
-        let api = api::Api::new(access.clone(), registry.clone(), settings.rules.clone());
+        let api =
+            api::Api::new(access.clone(), registry.clone(), settings.rules.clone(), settings.scrub.clone());
         Self(Arc::new(Core {
             access,
             registry,
-            metrics: metrics::Metrics::new(Arc::clone(api.collector()), Arc::clone(api.retention())),
+            metrics: metrics::Metrics::new(
+                Arc::clone(api.collector()),
+                Arc::clone(api.retention()),
+                Arc::clone(api.scrubber()),
+            ),
             api,
             settings,
             log,
@@ -109,6 +114,7 @@ impl Server {
         aside.spawn(collect(self.0.clone()));
         aside.spawn(note_pulls(self.0.clone()));
         aside.spawn(retain(self.0.clone()));
+        aside.spawn(scrub(self.0.clone()));
         let sweeping = self.0.settings.sweep.then(|| tokio::spawn(sweep(self.0.clone(), SystemTime::now())));
         if let Some(certificates) = listeners.certificates {
             aside.spawn(reload(certificates));
@@ -237,6 +243,26 @@ async fn collect(core: Arc<Core>) {
                 tracing::warn!(error = failure::chain(&error), "collection failed; it goes on later");
             }
         }
+    }
+}
+
+/// After a failure the scrub waits so long: the store or the catalog may be away.
+const SCRUB_AGAIN: Duration = Duration::from_mins(1);
+
+async fn scrub(core: Arc<Core>) {
+    let scrubber = core.api.scrubber();
+    if scrubber.settings().round.is_zero() {
+        return;
+    }
+    loop {
+        let wait = match scrubber.tick(Timestamp::now()).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::warn!(error = failure::chain(&error), "the scrub cannot go on; it tries again");
+                SCRUB_AGAIN
+            }
+        };
+        tokio::time::sleep(wait).await;
     }
 }
 

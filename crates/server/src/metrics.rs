@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use railhead_upkeep::scrub::Scrubber;
 use railhead_upkeep::{Collector, Retention};
 
 use crate::operation::Kind;
@@ -50,6 +51,7 @@ pub(crate) struct Metrics {
     running: Gauge,
     collection: Collection,
     retained: Retained,
+    scrub: Scrub,
 }
 
 /// What collection has done. It counts by itself, and is copied when somebody asks.
@@ -148,6 +150,64 @@ impl Retained {
     }
 }
 
+/// What scrubbing has done; copied as for collection.
+#[derive(Debug)]
+struct Scrub {
+    scrubber: Arc<Scrubber>,
+    blobs: Counter<u64, AtomicU64>,
+    bytes: Counter<u64, AtomicU64>,
+    found: Counter<u64, AtomicU64>,
+    healed: Counter<u64, AtomicU64>,
+    recovered: Counter<u64, AtomicU64>,
+    failed: Counter<u64, AtomicU64>,
+    damaged: Gauge,
+    position: Gauge<f64, AtomicU64>,
+    ended: Gauge,
+}
+
+impl Scrub {
+    fn new(registry: &mut Registry, scrubber: Arc<Scrubber>) -> Self {
+        let registry = registry.sub_registry_with_prefix("scrub");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::<u64, AtomicU64>::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let blobs = counter("blobs", "Blobs that were hashed again");
+        let found = counter("found", "Damaged blobs that were found");
+        let healed = counter("healed", "Damaged blobs that a copy from elsewhere has healed");
+        let recovered = counter("recovered", "Blobs that were thought damaged, and are whole");
+        let failed = counter("failures", "Times that the store or the catalog did not answer");
+        let (bytes, ended) = (Counter::default(), Gauge::default());
+        registry.register_with_unit("hashed", "Bytes that were hashed again", Unit::Bytes, bytes.clone());
+        let damaged = Gauge::default();
+        registry.register("damaged_blobs", "Blobs that are damaged now and are not served", damaged.clone());
+        let position = Gauge::<f64, AtomicU64>::default();
+        let help = "How much of the round under way is done, of its bytes";
+        registry.register_with_unit("position", help, Unit::Ratios, position.clone());
+        let help = "When the last full round ended, in Unix time; 0 before the first";
+        registry.register_with_unit("last_round", help, Unit::Seconds, ended.clone());
+        Self { scrubber, blobs, bytes, found, healed, recovered, failed, damaged, position, ended }
+    }
+
+    fn copy(&self) {
+        let totals = self.scrubber.totals();
+        for (counter, total) in [
+            (&self.blobs, totals.blobs),
+            (&self.bytes, totals.bytes),
+            (&self.found, totals.found),
+            (&self.healed, totals.healed),
+            (&self.recovered, totals.recovered),
+            (&self.failed, totals.failed),
+        ] {
+            counter.inner().fetch_max(total, Ordering::Relaxed);
+        }
+        self.damaged.set(i64::try_from(totals.damaged).unwrap_or_default());
+        self.position.set(totals.position as f64 / 1000.0);
+        self.ended.set(totals.ended_at);
+    }
+}
+
 /// Counts one request as running for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Running(Gauge);
@@ -159,7 +219,11 @@ impl Drop for Running {
 }
 
 impl Metrics {
-    pub(crate) fn new(collector: Arc<Collector>, retention: Arc<Retention>) -> Arc<Self> {
+    pub(crate) fn new(
+        collector: Arc<Collector>,
+        retention: Arc<Retention>,
+        scrubber: Arc<Scrubber>,
+    ) -> Arc<Self> {
         let mut registry = Registry::with_prefix("railhead");
         let requests = Family::<RequestLabels, Counter<u64, AtomicU64>>::default();
         let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
@@ -184,7 +248,8 @@ impl Metrics {
             .collect();
         let collection = Collection::new(&mut registry, collector);
         let retained = Retained::new(&mut registry, retention);
-        Arc::new(Self { registry, operations, received, sent, running, collection, retained })
+        let scrub = Scrub::new(&mut registry, scrubber);
+        Arc::new(Self { registry, operations, received, sent, running, collection, retained, scrub })
     }
 
     pub(crate) fn start(&self) -> Running {
@@ -205,6 +270,7 @@ impl Metrics {
     pub(crate) fn text(&self) -> String {
         self.collection.copy();
         self.retained.copy();
+        self.scrub.copy();
         let mut text = String::new();
         // Writing into memory cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -82,6 +82,7 @@ impl Builder {
             collect_every: None,
             rules: railhead_retention::Rules::default(),
             retain_every: None,
+            scrub: railhead_upkeep::scrub::Settings { round: Duration::ZERO, ..Default::default() },
             sweep: true,
         };
         let server = Server::new(access.clone(), registry.clone(), settings, log);

@@ -25,7 +25,7 @@ pub(crate) use jobs::{Job, Mode, task};
 pub(crate) use migrate::Schema;
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::Sqlite;
-pub(crate) use value::{FromValue, Row, Value, digest_list};
+pub(crate) use value::{FromValue, Row, Value, digest_list, text_list};
 
 use crate::Result;
 

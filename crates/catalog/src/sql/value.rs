@@ -209,6 +209,11 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// Texts as one parameter: a JSON array that the statement unfolds.
+pub(crate) fn text_list(texts: &[String]) -> Value {
+    Value::Text(serde_json::Value::from(texts).to_string())
+}
+
 /// Digests as one parameter: a JSON array that the statement unfolds.
 pub(crate) fn digest_list<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> Value {
     let mut json = String::from("[");

@@ -28,7 +28,7 @@ pub async fn a_commit_binds_links_and_counts(place: &Place) {
 pub async fn the_last_commit_wins_and_heals(place: &Place) {
     let (catalog, owner, repository) = with_repository(place).await;
     catalog.commit_blob(blob(&repository, "a", 10, "k1"), NOW).await.unwrap();
-    catalog.mark_damaged(&digest("a"), "k1", true).await.unwrap();
+    catalog.mark_damaged(&digest("a"), "k1", "missing", NOW).await.unwrap();
     assert!(catalog.blob(&digest("a")).await.unwrap().unwrap().damaged);
     let again = catalog.commit_blob(blob(&repository, "a", 10, "k2"), at(1)).await.unwrap();
     assert_eq!(again.former, Some(forgotten("k1", 10)));
@@ -41,7 +41,7 @@ pub async fn the_last_commit_wins_and_heals(place: &Place) {
     assert!(matches!(other_size, Err(Error::Corrupt(_))));
     assert_eq!(catalog.blob(&digest("a")).await.unwrap().unwrap().key, "k2");
     for (content, key) in [("b", "k2"), ("a", "k1")] {
-        let other = catalog.mark_damaged(&digest(content), key, true).await;
+        let other = catalog.mark_damaged(&digest(content), key, "missing", NOW).await;
         assert!(matches!(other, Err(Error::NotFound(_))), "{content} has no object {key}");
     }
 }
@@ -81,9 +81,9 @@ pub async fn a_mount_needs_the_source(place: &Place) {
         async || catalog.mount_blob(from.id, to.id, &digest("a"), Limit::Bytes(10), LEASED, NOW).await;
     assert_eq!(mount().await.unwrap(), None);
     catalog.commit_blob(blob(&from, "a", 10, "k"), NOW).await.unwrap();
-    catalog.mark_damaged(&digest("a"), "k", true).await.unwrap();
+    catalog.mark_damaged(&digest("a"), "k", "missing", NOW).await.unwrap();
     assert_eq!(mount().await.unwrap(), None, "what is damaged has to be pushed again");
-    catalog.mark_damaged(&digest("a"), "k", false).await.unwrap();
+    catalog.mark_whole(&digest("a"), "k").await.unwrap();
     assert_eq!(mount().await.unwrap().unwrap().key, "k");
     assert_eq!(mount().await.unwrap().unwrap().size, 10);
     assert!(catalog.blob_in(&to.name, &digest("a")).await.unwrap().is_some());

@@ -5,6 +5,7 @@ mod accounts;
 mod blobs;
 mod collection;
 mod concurrency;
+mod damage;
 mod history;
 mod manifests;
 mod reopen;
@@ -51,6 +52,8 @@ contract! {
         what_a_manifest_needs_stays_until_the_last_one_goes, what_came_behind_its_manifest_is_needed,
         a_blob_goes_with_its_last_link, a_forgotten_object_is_given_out_until_it_is_struck_out,
         shares_are_told_apart_and_wrong_sums_set_right, a_hold_is_in_force_until_it_is_released_or_ends, a_blob_is_needed_or_taken_never_both;
+    damage: damage_is_noted_until_the_blob_is_whole_or_gone, a_damaged_blob_tells_who_refers_to_it,
+        blobs_are_listed_by_scope, objects_that_nobody_knows_are_found, the_scrub_has_one_holder_and_goes_on;
     rest: settings_are_written_once, the_audit_is_newest_first, a_closed_catalog_says_so, a_ping_is_answered;
     concurrency: one_digest_from_many_tasks, a_quota_is_exact_under_concurrency, tags_and_usage_under_contention,
         a_blob_is_freed_or_linked_never_both;

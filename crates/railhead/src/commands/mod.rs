@@ -27,6 +27,7 @@ pub mod tag;
 pub mod token;
 pub mod usage;
 pub mod user;
+pub mod verify;
 mod welcome;
 
 use std::io::IsTerminal as _;

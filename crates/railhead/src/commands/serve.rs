@@ -290,6 +290,7 @@ fn server_settings(config: &Config, retention: Retention) -> Result<railhead_ser
         collect_every: config.collect_every,
         rules: retention.rules,
         retain_every: retention.every,
+        scrub: crate::heal::settings(config)?,
         sweep: false,
     })
 }

@@ -11,7 +11,7 @@ mod settings;
 pub mod size;
 mod values;
 
-pub use settings::{Config, Database, LogFormat, read_secret};
+pub use settings::{Config, Database, LogFormat, Mirror, read_secret};
 pub use values::{DEFAULT_FILE, Layers, Values};
 
 /// Why the configuration cannot be used. `hint` is what to do about it.

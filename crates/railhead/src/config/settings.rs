@@ -58,6 +58,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long a blob stays after its last manifest was deleted.
     pub grace: Duration,
+    /// How stored content is hashed again and healed.
+    pub scrub: Scrub,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -71,6 +73,28 @@ pub enum Database {
     Sqlite,
     /// This URL.
     Postgres(SecretString),
+}
+
+/// How stored content is hashed again and healed.
+#[derive(Debug)]
+pub struct Scrub {
+    /// How long a round takes; zero is never.
+    pub round: Duration,
+    /// The most bytes that are hashed in a second.
+    pub most_per_second: u64,
+    /// Where to get sound copies from.
+    pub mirror: Option<Mirror>,
+}
+
+/// A registry that has the same content.
+#[derive(Debug)]
+pub struct Mirror {
+    /// Its URL.
+    pub url: String,
+    /// Who logs in there, and with what.
+    pub login: Option<(String, SecretString)>,
+    /// A file with certificates to trust beside the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// An S3-compatible store.
@@ -156,6 +180,7 @@ impl Config {
                 .map(Duration::from_secs),
             lease: Duration::from_secs(reader.need("collection.lease_seconds")?),
             grace: Duration::from_secs(reader.need("collection.grace_seconds")?),
+            scrub: reader.scrub()?,
             log_format: match reader.need::<String>("log.format")?.as_str() {
                 "json" => LogFormat::Json,
                 _ => LogFormat::Text,
@@ -207,6 +232,28 @@ impl Reader<'_> {
 
     fn database(&self) -> Result<Database, ConfigError> {
         Ok(self.secret("database.url")?.map_or(Database::Sqlite, Database::Postgres))
+    }
+
+    fn scrub(&self) -> Result<Scrub, ConfigError> {
+        let token = self.secret("scrub.mirror_token")?;
+        let (url, user) = (self.text("scrub.mirror"), self.text("scrub.mirror_user"));
+        if url.is_none() && (token.is_some() || user.is_some()) {
+            return Err(ConfigError::new("a login for a mirror is given without scrub.mirror".to_owned()));
+        }
+        if user.is_some() && token.is_none() {
+            return Err(ConfigError::new("scrub.mirror_user is given without a token".to_owned()).hint(
+                "put it into RAILHEAD_SCRUB_MIRROR_TOKEN, or name a file with `scrub.mirror_token_file`",
+            ));
+        }
+        let login = token.map(|token| (user.unwrap_or("railhead").to_owned(), token));
+        let ca = self.get("scrub.mirror_ca")?;
+        let days = self.need::<u64>("scrub.days")?;
+        Ok(Scrub {
+            round: Duration::from_secs(days.saturating_mul(86_400)),
+            most_per_second: size::parse(&self.need::<String>("scrub.bytes_per_second")?)
+                .map_err(ConfigError::new)?,
+            mirror: url.map(|url| Mirror { url: url.to_owned(), login, ca }),
+        })
     }
 
     fn s3(&self) -> Result<Option<S3>, ConfigError> {
@@ -309,6 +356,11 @@ mod tests {
             (&[("RAILHEAD_TLS_CERT", "c")][..], "without tls.key"),
             (&[("RAILHEAD_TLS_KEY", "c")], "without tls.cert"),
             (&[("RAILHEAD_S3_BUCKET", "b")], "without store.s3.endpoint"),
+            (&[("RAILHEAD_SCRUB_MIRROR_TOKEN", "t")], "without scrub.mirror"),
+            (
+                &[("RAILHEAD_SCRUB_MIRROR", "https://m"), ("RAILHEAD_SCRUB_MIRROR_USER", "u")],
+                "without a token",
+            ),
             (
                 &[("RAILHEAD_S3_BUCKET", "b"), ("RAILHEAD_S3_ENDPOINT", "https://s")],
                 "store.s3.access_key is needed",

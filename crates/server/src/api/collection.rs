@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use railhead_api::{Amount, CollectionRun, CollectionState, Hold};
-use railhead_catalog::Amount as Stored;
 
-use super::{Answer, Api, Call, Result, ok, time, time_if};
+use super::{Answer, Api, Call, Result, amount, ok, time, time_if};
 
 /// How long a run may keep the asker waiting, who then asks again.
 const MOST: Duration = Duration::from_secs(20);
@@ -46,8 +45,4 @@ impl Api {
         };
         ok(&done)
     }
-}
-
-fn amount(amount: Stored) -> Amount {
-    Amount { count: amount.count, bytes: amount.bytes }
 }

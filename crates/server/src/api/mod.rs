@@ -11,6 +11,7 @@ mod limits;
 mod organisations;
 mod repositories;
 mod retention;
+mod scrub;
 mod tags;
 mod tokens;
 mod usage;
@@ -26,6 +27,7 @@ use railhead_api::{NoRoute, Route, Status};
 use railhead_catalog::Timestamp;
 use railhead_registry::Registry;
 use railhead_retention::Rules;
+use railhead_upkeep::scrub::{Scrubber, Settings as ScrubSettings};
 use railhead_upkeep::{Collector, Retention};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,6 +49,7 @@ pub struct Api {
     /// The registry's own rules.
     rules: Arc<Rules>,
     pulls: Arc<Pulls>,
+    scrubber: Arc<Scrubber>,
 }
 
 /// A request.
@@ -78,11 +81,13 @@ pub struct Answer {
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
 impl Api {
-    /// The admin API of this registry, which has these rules of retention.
-    pub fn new(access: Access, registry: Registry, rules: Rules) -> Self {
+    /// The admin API of this registry, which has these rules of retention and is scrubbed like this.
+    pub fn new(access: Access, registry: Registry, rules: Rules, scrub: ScrubSettings) -> Self {
         let collector = Arc::new(Collector::new(registry.clone()));
         let retention = Arc::new(Retention::new(registry.clone()));
-        Self { access, registry, collector, retention, rules: Arc::new(rules), pulls: Arc::default() }
+        let scrubber = Arc::new(Scrubber::new(registry.clone(), scrub));
+        let (rules, pulls) = (Arc::new(rules), Arc::default());
+        Self { access, registry, collector, retention, rules, pulls, scrubber }
     }
 
     /// What does its retention.
@@ -98,6 +103,11 @@ impl Api {
     /// What runs its collections.
     pub(crate) fn collector(&self) -> &Arc<Collector> {
         &self.collector
+    }
+
+    /// What hashes its blobs again.
+    pub(crate) fn scrubber(&self) -> &Arc<Scrubber> {
+        &self.scrubber
     }
 
     /// Answers a request.
@@ -144,6 +154,9 @@ impl Api {
             Route::Usage => self.usage(call).await,
             Route::UsageOfOwner { owner } => self.usage_of_owner(call, &owner).await,
             Route::Recount { owner } => self.recount(call, &owner).await,
+            Route::Scrub => self.scrub(call).await,
+            Route::Damage => self.damage(call).await,
+            Route::Verify => self.verify(call).await,
             Route::RetentionPlan => self.plan_retention(call).await,
             Route::RetentionApply => self.apply_retention(call).await,
             Route::RetentionUndo => self.undo_retention(call).await,
@@ -224,6 +237,10 @@ fn created(value: &impl Serialize) -> Result<Answer> {
 fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer> {
     let body = serde_json::to_vec(value).map_err(|error| Fault::internal(&error))?;
     Ok(Answer { status, body })
+}
+
+fn amount(amount: railhead_catalog::Amount) -> railhead_api::Amount {
+    railhead_api::Amount { count: amount.count, bytes: amount.bytes }
 }
 
 /// A time of the catalog in the API's form.

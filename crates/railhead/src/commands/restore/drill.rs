@@ -163,6 +163,8 @@ async fn serve_and_pull(config: &Config, sample: Sample) -> Result<Pulled> {
         hosts: railhead_server::Hosts::default(),
         shutdown: Duration::ZERO,
         upload_life: Duration::from_hours(1),
+        // A drill is over before a round would begin.
+        scrub: railhead_upkeep::scrub::Settings { round: Duration::ZERO, ..Default::default() },
         sweep: false,
         collect_every: None,
         rules: railhead_retention::Rules::default(),

@@ -1,0 +1,7 @@
+//! Damage is seeded into stores of every kind, and found, reported, refused and healed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod found;
+mod healed;
+mod rounds;
+mod world;
