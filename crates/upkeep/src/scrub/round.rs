@@ -55,11 +55,11 @@ impl Plan {
         u64::try_from(target).unwrap_or(u64::MAX)
     }
 
-    /// When more than `bytes` should be hashed.
+    /// The first moment at which more than `bytes` should be hashed; the round's end where that never is.
     fn next(&self, bytes: u64) -> Timestamp {
-        let share = u128::from(bytes) * u128::from(self.millis) / u128::from(self.whole.max(1));
-        let millis = i64::try_from(share.min(u128::from(self.millis))).unwrap_or(i64::MAX);
-        self.started.plus_millis(millis.saturating_add(1))
+        let due = (u128::from(bytes) + 1) * u128::from(self.millis);
+        let passed = due.div_ceil(u128::from(self.whole.max(1))).min(u128::from(self.millis));
+        self.started.plus_millis(i64::try_from(passed).unwrap_or(i64::MAX))
     }
 }
 
@@ -235,7 +235,8 @@ mod tests {
             let done = at(passed);
             let next = plan.next(done);
             if done < whole {
-                prop_assert!(plan.target(next) > done || next.0 - started > millis as i64);
+                prop_assert!(plan.target(next) > done);
+                prop_assert!(plan.target(next.plus_millis(-1)) <= done, "and not before");
             }
         }
     }
