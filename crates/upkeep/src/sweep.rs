@@ -1,4 +1,5 @@
-//! After a kill: staged bytes without an upload, and objects that the catalog does not know, are removed.
+//! After a kill: staged bytes without an upload, objects that the catalog does not know, and those that it had forgotten
+//! and that were not removed yet, are removed.
 //!
 //! The registry writes an object before the catalog names it, and the catalog forgets it before it is removed, so a
 //! kill can leave an object too many, never one too few. Only what was there before this process started is looked
@@ -6,6 +7,7 @@
 
 use std::time::SystemTime;
 
+use railhead_catalog::Timestamp;
 use railhead_registry::{Registry, Result};
 
 /// Entries of the store looked at in one step.
@@ -16,7 +18,7 @@ const PAGE: usize = 1000;
 pub struct Swept {
     /// Staged objects without an upload.
     pub staged: usize,
-    /// Objects that the catalog does not know.
+    /// Objects that the catalog does not know, or has forgotten.
     pub objects: usize,
     /// Their bytes.
     pub bytes: u64,
@@ -27,7 +29,20 @@ pub async fn sweep(registry: &Registry, started: SystemTime) -> Result<Swept> {
     let mut swept = Swept::default();
     sweep_staged(registry, started, &mut swept).await?;
     sweep_objects(registry, started, &mut swept).await?;
+    sweep_forgotten(registry, &mut swept).await?;
     Ok(swept)
+}
+
+/// Does not wait for the next run of collection: a restart shall leave nothing of the kill.
+async fn sweep_forgotten(registry: &Registry, swept: &mut Swept) -> Result<()> {
+    loop {
+        let step = registry.remove_forgotten_objects(Timestamp::now()).await?;
+        swept.objects += usize::try_from(step.count).unwrap_or(usize::MAX);
+        swept.bytes += step.bytes;
+        if !step.more {
+            return Ok(());
+        }
+    }
 }
 
 async fn sweep_staged(registry: &Registry, started: SystemTime, swept: &mut Swept) -> Result<()> {

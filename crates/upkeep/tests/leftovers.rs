@@ -105,6 +105,20 @@ async fn objects_and_unfinished_uploads_that_nobody_knows_are_removed() {
     assert_eq!(bench.sweep().await, Swept::default());
 }
 
+/// Killed after the catalog has forgotten an object, and before it is removed: no run of collection is waited for.
+#[tokio::test]
+async fn objects_that_were_forgotten_and_not_removed_go() {
+    let Some(bench) = Bench::set_up(Place::sqlite().unwrap()).await else { return };
+    bench.push(&long()).await;
+    let repository = bench.registry.repository(&name()).await.unwrap();
+    let forgotten = bench.registry.catalog().delete_repository(repository.id, NOW).await.unwrap();
+    assert_eq!((forgotten.len(), bench.keys().await.len()), (1, 1));
+    let swept = bench.sweep().await;
+    assert_eq!((swept.objects, swept.bytes), (1, LONG as u64));
+    assert!(bench.keys().await.is_empty());
+    assert_eq!(bench.sweep().await, Swept::default());
+}
+
 /// Killed between the object and its blob: the client can still end the upload; else it goes when it expires.
 async fn a_begun_upload_keeps_its_object(place: Place) {
     let Some(bench) = Bench::set_up(place).await else { return };
