@@ -61,8 +61,16 @@ pub const TASKS: &[Row] = &[
         id: "T06",
         title: "Backup and retention",
         needs: &[
-            Need::Newest { kind: "backup", what: "a backup of the images", command: None },
-            Need::Newest { kind: "drill", what: "a restore that was tried", command: None },
+            Need::Newest {
+                kind: "backup",
+                what: "a backup of the images",
+                command: Some("railhead backup TO"),
+            },
+            Need::Newest {
+                kind: "drill",
+                what: "a restore that was tried",
+                command: Some("railhead restore FROM --drill"),
+            },
             Need::Newest { kind: "retention", what: "a decision what is kept for how long", command: None },
         ],
     },
