@@ -1,81 +1,8 @@
 //! Every key of the configuration, once: its name in the file, its variable, its flag, its kind, its default, and what
 //! it is for. The parser, `config show`, the template, and the reference are all made from this table.
 
-/// What a value must look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An address and a port.
-    Address,
-    /// A file or a directory; in the file it is relative to the file.
-    Path,
-    /// Any text.
-    Text,
-    /// Texts; one flag or item each, or one variable with commas.
-    List,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number that is at least the given one.
-    Count(u64),
-    /// Bytes, as in `10GiB`; at least the given number.
-    Size(u64),
-    /// Bytes, or `-1` for no limit.
-    Limit,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-}
-
-impl Kind {
-    /// How the reference names it.
-    pub fn words(self) -> String {
-        match self {
-            Self::Address => "address and port".to_owned(),
-            Self::Path => "path".to_owned(),
-            Self::Text => "text".to_owned(),
-            Self::List => "list of texts".to_owned(),
-            Self::Bool => "`true` or `false`".to_owned(),
-            Self::Count(least) => format!("number, at least {least}"),
-            Self::Size(_) => "size, as in `10MiB`".to_owned(),
-            Self::Limit => "size, as in `10GiB`; `-1` is no limit".to_owned(),
-            Self::Choice(words) => {
-                words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
-            }
-        }
-    }
-}
-
-/// One key.
-#[derive(Debug)]
-pub struct Key {
-    /// In the file, dotted.
-    pub name: &'static str,
-    /// In the environment.
-    pub variable: &'static str,
-    /// On the command line, where it is worth one.
-    pub flag: Option<&'static str>,
-    /// What a value must look like.
-    pub kind: Kind,
-    /// Used when nothing is given; empty for none.
-    pub default: &'static str,
-    /// For a secret: the key that names a file with it. The secret itself is never in the site file, and is never shown.
-    pub secret_file: Option<&'static str>,
-    /// What it is for.
-    pub doc: &'static str,
-}
-
-const fn key(
-    name: &'static str,
-    variable: &'static str,
-    flag: Option<&'static str>,
-    kind: Kind,
-    default: &'static str,
-    doc: &'static str,
-) -> Key {
-    Key { name, variable, flag, kind, default, secret_file: None, doc }
-}
-
-const fn secret(name: &'static str, variable: &'static str, file: &'static str, doc: &'static str) -> Key {
-    Key { name, variable, flag: None, kind: Kind::Text, default: "", secret_file: Some(file), doc }
-}
+pub use super::key::{Key, Kind};
+use super::key::{key, secret};
 
 /// Every key, in the order of the reference. Keys of one section stand together.
 pub const KEYS: &[Key] = &[
@@ -454,18 +381,9 @@ pub fn by_name(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// Whether Kubernetes put this variable into every pod because a service is called `railhead` or `railhead-…`.
-pub fn is_service_link(variable: &str) -> bool {
-    let Some(rest) = variable.strip_prefix("RAILHEAD_") else { return false };
-    let port = |text: &str| text == "PORT" || text.starts_with("PORT_");
-    let service =
-        |text: &str| text == "SERVICE_HOST" || text == "SERVICE_PORT" || text.starts_with("SERVICE_PORT_");
-    let is_tail = |text: &str| port(text) || service(text);
-    is_tail(rest) || rest.match_indices('_').any(|(at, _)| is_tail(&rest[at + 1..]))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::service_link::is_service_link;
     use super::*;
     use std::collections::HashSet;
 
@@ -479,23 +397,6 @@ mod tests {
         for key in KEYS {
             assert!(key.secret_file.is_none_or(|file| names.contains(file)), "{}", key.name);
             assert!(!is_service_link(key.variable), "{}", key.variable);
-        }
-    }
-
-    #[test]
-    fn a_service_called_railhead_does_not_confuse_its_own_pods() {
-        for variable in [
-            "RAILHEAD_PORT",
-            "RAILHEAD_SERVICE_HOST",
-            "RAILHEAD_SERVICE_PORT_HTTP",
-            "RAILHEAD_PORT_5050_TCP_ADDR",
-            "RAILHEAD_POSTGRES_PORT_5432_TCP",
-            "RAILHEAD_POSTGRES_SERVICE_HOST",
-        ] {
-            assert!(is_service_link(variable), "{variable}");
-        }
-        for variable in ["RAILHEAD_IMPORT", "RAILHEAD_LISTEN", "RAILHEAD_SERVICES", "PORT"] {
-            assert!(!is_service_link(variable), "{variable}");
         }
     }
 }

@@ -5,8 +5,10 @@
 //! the file, nor in anything that is shown.
 
 mod file;
+mod key;
 pub mod keys;
 pub mod reference;
+mod service_link;
 mod settings;
 pub mod size;
 mod values;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use railhead_operate::nearest;
 
 use super::keys::{self, KEYS, Key, Kind};
+use super::service_link::is_service_link;
 use super::{ConfigError, file, size};
 
 /// The file that is read when no other is named, if it is there.
@@ -140,7 +141,7 @@ fn check_variables(layers: &Layers) -> Result<(), ConfigError> {
     let known =
         || KEYS.iter().map(|key| key.variable).chain(keys::OTHER_VARIABLES.iter().map(|other| other.0));
     for name in layers.variables.keys() {
-        if known().any(|known| known == name) || keys::is_service_link(name) {
+        if known().any(|known| known == name) || is_service_link(name) {
             continue;
         }
         let error = ConfigError::new(format!("the variable {name} is unknown"));
