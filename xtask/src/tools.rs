@@ -21,9 +21,21 @@ pub fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).chain(tools).map(|place| place.join(name)).find(|file| file.is_file())
 }
 
-/// The cargo that runs this.
+/// The cargo that runs this, without what it told of this program: build scripts that depend on it would run again, and
+/// nearly all crates with them, whenever somebody calls cargo without xtask in between.
 pub fn cargo() -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if is_told_of_a_package(&name.to_string_lossy()) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// What cargo adds to the environment of a program that it runs.
+fn is_told_of_a_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 /// A command in the workspace's directory, told where `tools/install` puts programs. The PATH stays as it is: build
@@ -45,5 +57,25 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::Ended(line, status)),
         Err(error) => Err(Failure::Start(line, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_called_as_a_person_calls_it() {
+        // The test itself is run by cargo, with all that it tells.
+        assert!(
+            std::env::var_os("CARGO_PKG_NAME").is_some() && std::env::var_os("CARGO_MANIFEST_DIR").is_some()
+        );
+        let cargo = cargo();
+        let removed: Vec<_> =
+            cargo.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR"] {
+            assert!(removed.contains(&OsStr::new(name)), "{name} is kept");
+        }
+        assert!(!is_told_of_a_package("CARGO_TARGET_DIR") && !is_told_of_a_package("CARGO_HOME"));
     }
 }
