@@ -50,7 +50,7 @@ pub struct Common {
     pub ca: Option<PathBuf>,
 }
 
-/// What to do.
+/// What to do. A line here hides all that the command says of itself: where that is more, there is none here.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the registry
@@ -79,26 +79,18 @@ pub enum Command {
     /// Let images go by rules: plan, apply, undo, look ahead
     #[command(subcommand)]
     Retention(retention::Retention),
-    /// Show where the bytes are: by owner, or by repository of one owner
     Usage(usage::Usage),
-    /// Remove what no image needs any more, or show what would be removed
     Gc(gc::Gc),
-    /// Write a first site file, which the other commands read
     Init(init::Init),
-    /// Hash what is stored again, and find and heal what is damaged
     Verify(verify::Verify),
-    /// Find out why a registry does not work, and who has to mend what
     Doctor(doctor::Doctor),
     /// Tell what a finding of the doctor means
     Explain(explain::Explain),
-    /// Show that login, push and pull work, and that only those can who may
     Prove(prove::Prove),
-    /// Write the page that another team needs, from the last proof, or check that it is still true
     Handoff(handoff::Handoff),
     /// Make, change and try the login that a cluster pulls with
     #[command(subcommand)]
     PullSecret(pull_secret::PullSecret),
-    /// Gather the evidence of a site as one document, task by task, with what is missing
     Report(report::Report),
     /// Back up the registry of the data directory, while it serves
     ///
@@ -126,4 +118,24 @@ pub enum Command {
     /// Write the reference pages
     #[command(hide = true)]
     Reference(reference::Reference),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn help_tells_all_that_a_command_says_of_itself() {
+        let cli = Cli::command();
+        for name in [
+            "usage", "gc", "init", "verify", "doctor", "prove", "handoff", "report", "backup", "restore",
+            "export",
+        ] {
+            let command = cli.find_subcommand(name).unwrap();
+            let (short, long) = (command.get_about().unwrap(), command.get_long_about());
+            let long = long.map(ToString::to_string).unwrap_or_default();
+            assert!(long.len() > short.to_string().len() + 100, "{name} --help says only: {long}");
+        }
+    }
 }
