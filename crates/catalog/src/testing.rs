@@ -198,3 +198,27 @@ fn succeed(command: &mut Command) -> io::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     Err(io::Error::other(format!("{}: {said}", command.get_program().display())))
 }
+
+/// Makes a test of each case for each database, in the modules `sqlite` and `postgres`. A case is an async function of the
+/// module that it stands behind; it takes the [`Place`] of an empty catalog.
+#[expect(clippy::crate_in_macro_def, reason = "the cases are of the crate that calls it")]
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let place = $crate::testing::Place::sqlite().unwrap();
+                crate::$module::$case(&place).await;
+            })+)+
+        }
+        mod postgres {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                if let Some(place) = $crate::testing::Place::postgres().unwrap() {
+                    crate::$module::$case(&place).await;
+                }
+            })+)+
+        }
+    };
+}

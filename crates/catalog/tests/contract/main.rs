@@ -14,28 +14,7 @@ mod rest;
 mod support;
 mod uploads;
 
-/// Makes a test of each case for each database.
-macro_rules! contract {
-    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
-        mod sqlite {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let place = railhead_catalog::testing::Place::sqlite().unwrap();
-                crate::$module::$case(&place).await;
-            })+)+
-        }
-        mod postgres {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                if let Some(place) = railhead_catalog::testing::Place::postgres().unwrap() {
-                    crate::$module::$case(&place).await;
-                }
-            })+)+
-        }
-    };
-}
-
-contract! {
+railhead_catalog::on_both_databases! {
     accounts: names_are_unique_in_any_case, users_change, members_come_and_go, owners_are_deleted_when_empty,
         tokens_are_found_by_hash, the_generation_grows_with_every_change_of_rights;
     repositories: repositories_are_made_on_demand, repositories_are_listed_bytewise,

@@ -6,27 +6,7 @@ mod history;
 mod objects;
 mod world;
 
-/// Makes a test of each case for each database.
-macro_rules! on_both {
-    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
-        mod sqlite {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                crate::$module::$case(&railhead_catalog::testing::Place::sqlite().unwrap()).await;
-            })+)+
-        }
-        mod postgres {
-            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                if let Some(place) = railhead_catalog::testing::Place::postgres().unwrap() {
-                    crate::$module::$case(&place).await;
-                }
-            })+)+
-        }
-    };
-}
-
-on_both! {
+railhead_catalog::on_both_databases! {
     history: promises_are_kept_and_nothing_is_left;
     objects: a_hold_keeps_objects_and_its_end_lets_them_go, an_object_that_cannot_be_removed_is_tried_again,
         a_kill_between_forgetting_and_removing_leaves_nothing, a_reader_of_what_was_taken_is_told_that_it_is_gone,
