@@ -16,6 +16,9 @@ use crate::sql::{Dialect, Row, Sql, Value, digest_list, params};
 use crate::usage::Ledger;
 use crate::{Catalog, Error, ForgottenObject, RepositoryId, Result, Timestamp};
 
+/// When to look again at a link that something needs whose time in the trash is over, in milliseconds.
+const TRASH_AGAIN: i64 = 10 * 60 * 1000;
+
 /// A link whose time has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueLink {
@@ -187,18 +190,18 @@ fn collect(
                      WHERE f.repository = repository_blob.repository AND f.digest = repository_blob.digest)",
         &[repository.into(), digest_list(digests)],
     )?;
-    // What came to the trash after the link had got its time stays as long as the trash.
+    // What is in the trash stays, also when it came there after the link had got its time. A run whose time is over is there
+    // until somebody drops it, who doubts the clock more than collection does.
     sql.execute(
-        "UPDATE repository_blob SET due_at =
+        "UPDATE repository_blob SET due_at = COALESCE(
            (SELECT MAX(m.expires_at) FROM trash_reference AS t JOIN trash_manifest AS x ON x.id = t.manifest
             JOIN trash_run AS m ON m.id = x.run
-            WHERE t.repository = repository_blob.repository AND t.digest = repository_blob.digest)
-         WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND due_at <= ?3
-         AND EXISTS (SELECT 1 FROM trash_reference AS t JOIN trash_manifest AS x ON x.id = t.manifest
-            JOIN trash_run AS m ON m.id = x.run
             WHERE t.repository = repository_blob.repository AND t.digest = repository_blob.digest
-            AND m.expires_at > ?3)",
-        &[repository.into(), digest_list(digests), now.into()],
+            AND m.expires_at > ?3), ?4)
+         WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND due_at <= ?3
+         AND EXISTS (SELECT 1 FROM trash_reference AS t
+            WHERE t.repository = repository_blob.repository AND t.digest = repository_blob.digest)",
+        &[repository.into(), digest_list(digests), now.into(), now.plus_millis(TRASH_AGAIN).into()],
     )?;
     let rows = sql.query(
         "DELETE FROM repository_blob

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use railhead_oci::{Digest, RepositoryName};
 
-use crate::sql::params;
+use crate::sql::{Value, digest_list, params};
 use crate::tags::TagRecord;
 use crate::{Catalog, ManifestSummary, RepositoryId, Result, Timestamp};
 
@@ -38,15 +38,17 @@ pub struct ManifestContents {
     pub blobs: Vec<(Digest, u64)>,
 }
 
-/// Bytes that were new to an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewBytes {
-    /// The owner.
-    pub owner: String,
-    /// When they came.
-    pub at: Timestamp,
-    /// How many.
-    pub bytes: u64,
+/// What is held, and what of it came in some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// When the first of what is held came.
+    pub first: Option<Timestamp>,
+    /// Bytes held: every blob once, and every manifest.
+    pub held: u64,
+    /// Bytes of blobs that came in that time: what several owners have counts once, and when the first of them got it.
+    pub new_bytes: u64,
+    /// The same for each owner to whom something came, by name.
+    pub owners: BTreeMap<String, u64>,
 }
 
 impl Catalog {
@@ -105,20 +107,59 @@ impl Catalog {
         .await
     }
 
-    /// Blobs that came to an owner behind `since` and are still there, each once, in the order of time.
-    pub async fn new_bytes(&self, since: Timestamp) -> Result<Vec<NewBytes>> {
-        self.read("look when bytes came", move |sql| {
-            let rows = sql.query(
-                "SELECT o.name, MIN(l.linked_at), MAX(b.size) FROM repository_blob AS l
-                 JOIN repository AS r ON r.id = l.repository JOIN owner AS o ON o.id = r.owner
-                 JOIN blob AS b ON b.digest = l.digest
-                 GROUP BY o.name, l.digest HAVING MIN(l.linked_at) > ?1 ORDER BY MIN(l.linked_at)",
-                params![since],
+    /// How many tags these repositories have together.
+    pub async fn count_tags(&self, repositories: Vec<RepositoryId>) -> Result<u64> {
+        let list = repositories.iter().map(|id| id.0).collect::<Vec<_>>();
+        self.read("count tags", move |sql| {
+            let row = sql.first(
+                "SELECT COUNT(*) FROM tag WHERE repository IN
+                 (SELECT CAST(value AS BIGINT) FROM json_each(?1))",
+                &[Value::Text(format!("{list:?}"))],
             )?;
-            let bytes = |mut row: crate::sql::Row| {
-                Ok(NewBytes { owner: row.take()?, at: row.take()?, bytes: row.take()? })
-            };
-            rows.into_iter().map(bytes).collect()
+            row.map_or(Ok(0), |mut row| row.take())
+        })
+        .await
+    }
+
+    /// In how many repositories a manifest needs each of these blobs; those that no manifest needs are left out.
+    pub async fn blob_needs(&self, digests: Vec<Digest>) -> Result<BTreeMap<Digest, u64>> {
+        self.read("count who needs blobs", move |sql| {
+            let rows = sql.query(
+                "SELECT l.digest, COUNT(*) FROM repository_blob AS l
+                 WHERE l.digest IN (SELECT value FROM json_each(?1)) AND EXISTS
+                   (SELECT 1 FROM manifest_reference AS f WHERE f.repository = l.repository AND f.digest = l.digest)
+                 GROUP BY l.digest",
+                &[digest_list(&digests)],
+            )?;
+            rows.into_iter().map(|mut row| Ok((row.take()?, row.take()?))).collect()
+        })
+        .await
+    }
+
+    /// What is held, and what of it came behind `begin` and not behind `end`.
+    pub async fn growth(&self, begin: Timestamp, end: Timestamp) -> Result<Growth> {
+        self.read("look when bytes came", move |sql| {
+            let row = sql.first(
+                "SELECT (SELECT MIN(linked_at) FROM repository_blob),
+                   CAST((SELECT COALESCE(SUM(size), 0) FROM blob) + (SELECT COALESCE(SUM(size), 0) FROM manifest)
+                     AS BIGINT),
+                   (SELECT CAST(COALESCE(SUM(x.size), 0) AS BIGINT) FROM
+                     (SELECT MAX(b.size) AS size FROM repository_blob AS l JOIN blob AS b ON b.digest = l.digest
+                      GROUP BY l.digest HAVING MIN(l.linked_at) > ?1 AND MIN(l.linked_at) <= ?2) AS x)",
+                params![begin, end],
+            )?;
+            let Some(mut row) = row else { return Ok(Growth::default()) };
+            let (first, held, new_bytes) = (row.take()?, row.take()?, row.take()?);
+            let rows = sql.query(
+                "SELECT o.name, CAST(SUM(x.size) AS BIGINT) FROM
+                   (SELECT r.owner, MAX(b.size) AS size FROM repository_blob AS l
+                    JOIN repository AS r ON r.id = l.repository JOIN blob AS b ON b.digest = l.digest
+                    GROUP BY r.owner, l.digest HAVING MIN(l.linked_at) > ?1 AND MIN(l.linked_at) <= ?2) AS x
+                 JOIN owner AS o ON o.id = x.owner GROUP BY o.name",
+                params![begin, end],
+            )?;
+            let owners = rows.into_iter().map(|mut row| Ok((row.take()?, row.take()?))).collect::<Result<_>>()?;
+            Ok(Growth { first, held, new_bytes, owners })
         })
         .await
     }

@@ -48,7 +48,7 @@ pub use audit::{AuditEntry, AuditFilter, AuditRecord};
 pub use blobs::{BlobCommitted, BlobRecord, LinkedBlob, NewBlob, Unlinked};
 pub use catalog::{Catalog, Location};
 pub use collection::{Amount, CollectedLinks, CollectionOutlook, DueLink};
-pub use contents::{ManifestContents, NewBytes, RepositoryContents};
+pub use contents::{Growth, ManifestContents, RepositoryContents};
 pub use damage::{BlobScope, BlobUse, Damage};
 pub use error::{Error, QuotaExceeded, Result};
 pub use holds::Hold;

@@ -9,15 +9,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DAY, Millis};
 
-/// New bytes that a push brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Push {
-    /// The owner.
-    pub owner: String,
-    /// When.
-    pub at: Millis,
-    /// Bytes that were not there before.
+/// What somebody holds, and how that came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Bytes held now.
     pub bytes: u64,
+    /// Of these, what the rules would free today.
+    pub rules_free: u64,
+    /// Of these, what came in the time that is looked back at.
+    pub new_bytes: u64,
+}
+
+/// From when to when to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// The time.
+    pub now: Millis,
+    /// When the first of what is held came; none where nothing is held.
+    pub first: Option<Millis>,
+    /// Days to look ahead.
+    pub days: u32,
+    /// Days to look back.
+    pub past_days: u32,
+    /// Bytes that there is room for beside what is held, if that is known.
+    pub free: Option<u64>,
+}
+
+impl Outlook {
+    /// From when on what came is new.
+    pub fn begin(&self) -> Millis {
+        self.now.saturating_sub(i64::from(self.past_days).saturating_mul(DAY))
+    }
+
+    /// The days that there have been of those to look back at: a younger registry has had fewer.
+    fn lived(&self) -> u32 {
+        let lived = self.now.saturating_sub(self.first.unwrap_or(self.now)).saturating_add(DAY - 1) / DAY;
+        lived.clamp(1, self.past_days.max(1).into()) as u32
+    }
 }
 
 /// What will be held.
@@ -29,7 +57,7 @@ pub struct Forecast {
     pub past_days: u32,
     /// Each owner, by name.
     pub owners: Vec<OwnerForecast>,
-    /// All together.
+    /// All together; what several owners have counts once.
     pub total: OwnerForecast,
 }
 
@@ -60,57 +88,30 @@ pub struct OwnerForecast {
 /// Days after which nobody plans.
 const HORIZON: u64 = 3650;
 
-/// Looks `days` ahead. `held` is what each owner holds now and how much of it the rules would free today; `free` is how
-/// many bytes there is room for beside what is held.
-pub fn forecast(
-    held: &BTreeMap<String, (u64, u64)>,
-    pushes: &[Push],
-    now: Millis,
-    days: u32,
-    past_days: u32,
-    free: Option<u64>,
-) -> Forecast {
-    let begin = now.saturating_sub(i64::from(past_days).saturating_mul(DAY));
-    // A registry that is younger than the time to look back at has had fewer days.
-    let first = pushes.iter().map(|push| push.at).min().unwrap_or(now);
-    let lived = now.saturating_sub(first).saturating_add(DAY - 1) / DAY;
-    let past_days = lived.clamp(1, past_days.max(1).into()) as u32;
-    let mut recent: BTreeMap<&str, u64> = BTreeMap::new();
-    for push in pushes.iter().filter(|push| push.at > begin && push.at <= now) {
-        *recent.entry(&push.owner).or_default() += push.bytes;
-    }
-    let owners: Vec<_> = held
+/// Looks ahead. `owners` is what each holds, `all` what the registry does: what several owners have is in the store once.
+pub fn forecast(owners: &BTreeMap<String, Holding>, all: Holding, outlook: &Outlook) -> Forecast {
+    let past_days = outlook.lived();
+    let line = |of: &Holding, free| Line { of: *of, past_days }.at(outlook.days, free);
+    let owners = owners
         .iter()
-        .map(|(owner, (bytes, freed))| {
-            let new = recent.get(owner.as_str()).copied().unwrap_or_default();
-            let mut line = Line { held: *bytes, freed: *freed, new, past_days }.at(days, None);
-            line.owner.clone_from(owner);
-            line
-        })
+        .map(|(owner, holding)| OwnerForecast { owner: owner.clone(), ..line(holding, None) })
         .collect();
-    let sum = |field: fn(&(u64, u64)) -> u64| held.values().map(field).sum();
-    let all = Line { held: sum(|one| one.0), freed: sum(|one| one.1), new: recent.values().sum(), past_days };
-    let mut total = all.at(days, free);
-    // Each owner's is rounded on its own; the sum is what stands below the column.
-    total.then_bytes = owners.iter().map(|one| one.then_bytes).sum();
-    total.then_with_rules_bytes = owners.iter().map(|one| one.then_with_rules_bytes).sum();
-    Forecast { days, past_days, owners, total }
+    Forecast { days: outlook.days, past_days, owners, total: line(&all, outlook.free) }
 }
 
 struct Line {
-    held: u64,
-    freed: u64,
-    new: u64,
+    of: Holding,
     past_days: u32,
 }
 
 impl Line {
     fn at(&self, days: u32, free: Option<u64>) -> OwnerForecast {
         let days = u64::from(days);
-        let daily = self.new / u64::from(self.past_days.max(1));
-        let stays = self.held.saturating_sub(self.freed);
+        let Holding { bytes, rules_free, new_bytes } = self.of;
+        let daily = new_bytes / u64::from(self.past_days.max(1));
+        let stays = bytes.saturating_sub(rules_free);
         // Of what is pushed, the share stays that stays of what is there today.
-        let daily_kept = match self.held {
+        let daily_kept = match bytes {
             0 => daily,
             held => (u128::from(daily) * u128::from(stays) / u128::from(held)) as u64,
         };
@@ -124,13 +125,13 @@ impl Line {
         };
         OwnerForecast {
             owner: String::new(),
-            now_bytes: self.held,
-            rules_free_bytes: self.freed,
+            now_bytes: bytes,
+            rules_free_bytes: rules_free,
             daily_bytes: daily,
-            then_bytes: self.held.saturating_add(daily.saturating_mul(days)),
+            then_bytes: bytes.saturating_add(daily.saturating_mul(days)),
             then_with_rules_bytes: stays.saturating_add(daily_kept.saturating_mul(days)),
             full_in_days: full(free, daily),
-            full_with_rules_in_days: full(free.map(|free| free.saturating_add(self.freed)), daily_kept),
+            full_with_rules_in_days: full(free.map(|free| free.saturating_add(rules_free)), daily_kept),
         }
     }
 }
@@ -139,29 +140,55 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn at(now: i64, past_days: u32, first: i64, free: Option<u64>) -> Outlook {
+        Outlook { now: now * DAY, first: Some(first * DAY), days: 90, past_days, free }
+    }
+
+    fn holding(bytes: u64, rules_free: u64, new_bytes: u64) -> Holding {
+        Holding { bytes, rules_free, new_bytes }
+    }
+
     #[test]
     fn a_straight_line_with_and_without_the_rules() {
-        let push = |owner: &str, day: i64, bytes| Push { owner: owner.to_owned(), at: day * DAY, bytes };
-        let pushes = [
-            push("a", 95, 600),
-            push("a", 99, 400),
-            push("a", 10, 9999),
-            push("b", 99, 100),
-            push("b", 101, 9999),
-        ];
-        let held = BTreeMap::from([("a".to_owned(), (2000, 1000)), ("b".to_owned(), (100, 0))]);
-        let seen = forecast(&held, &pushes, 100 * DAY, 90, 10, Some(2200));
+        let owners = BTreeMap::from([
+            ("a".to_owned(), holding(2000, 1000, 1000)),
+            ("b".to_owned(), holding(100, 0, 100)),
+        ]);
+        let all = holding(2100, 1000, 1100);
+        let seen = forecast(&owners, all, &at(100, 10, 10, Some(2200)));
         let rows: Vec<_> = seen
             .owners
             .iter()
-            .map(|one| (one.daily_bytes, one.then_bytes, one.then_with_rules_bytes))
+            .map(|one| (one.owner.as_str(), one.daily_bytes, one.then_bytes, one.then_with_rules_bytes))
             .collect();
-        assert_eq!(rows, [(100, 11_000, 1000 + 50 * 90), (10, 1000, 1000)]);
-        assert_eq!(seen.total.then_bytes, 12_000);
+        assert_eq!(rows, [("a", 100, 11_000, 1000 + 50 * 90), ("b", 10, 1000, 1000)]);
+        assert_eq!((seen.total.now_bytes, seen.total.then_bytes), (2100, 2100 + 110 * 90));
         assert_eq!((seen.total.full_in_days, seen.total.full_with_rules_in_days), (Some(20), Some(57)));
-        let idle = forecast(&held, &[], 100 * DAY, 90, 10, Some(2200));
+        let idle = forecast(&owners, holding(2100, 1000, 0), &at(100, 10, 10, Some(2200)));
         assert_eq!((idle.total.then_bytes, idle.total.full_in_days), (2100, None));
-        let young = forecast(&held, &pushes[..2], 100 * DAY, 90, 10, None);
+        let young = forecast(&owners, all, &at(100, 10, 95, None));
         assert_eq!((young.past_days, young.owners[0].daily_bytes), (5, 200));
+    }
+
+    #[test]
+    fn what_owners_share_takes_room_once() {
+        // Both pushed the same thousand bytes on each of ten days.
+        let owners = ["a", "b"].map(|owner| (owner.to_owned(), holding(10_000, 0, 10_000))).into();
+        let seen = forecast(&owners, holding(10_000, 0, 10_000), &at(10, 10, 0, Some(5000)));
+        assert_eq!((seen.total.daily_bytes, seen.total.full_in_days), (1000, Some(5)));
+        assert_eq!(seen.owners.iter().map(|one| one.then_bytes).collect::<Vec<_>>(), [100_000, 100_000]);
+    }
+
+    #[test]
+    fn a_full_volume_a_distant_day_and_an_empty_registry() {
+        let none = BTreeMap::new();
+        let full = |all, free| forecast(&none, all, &at(10, 10, 0, Some(free))).total;
+        assert_eq!(full(holding(100, 50, 100), 0).full_in_days, Some(0), "it is full now");
+        assert_eq!(full(holding(100, 50, 100), 0).full_with_rules_in_days, Some(10), "the rules would help");
+        assert_eq!(full(holding(100, 0, 10), 3650).full_in_days, Some(3650));
+        assert_eq!(full(holding(100, 0, 10), 3651).full_in_days, None, "nobody plans for longer");
+        let empty = Outlook { now: 10 * DAY, first: None, days: 90, past_days: 30, free: Some(7) };
+        let empty = forecast(&none, Holding::default(), &empty);
+        assert_eq!((empty.past_days, empty.total), (1, OwnerForecast::default()));
     }
 }

@@ -19,10 +19,12 @@ mod plan;
 mod rules;
 mod version;
 
-pub use grow::{Forecast, OwnerForecast, Push, forecast};
+pub use grow::{Forecast, Holding, Outlook, OwnerForecast, forecast};
 pub use in_use::{InUse, workloads};
 pub use inventory::{Blob, Manifest, Repository, TagFact};
-pub use plan::{ManifestVerdict, Plan, Question, Refusal, RepositoryPlan, TagVerdict, plan};
+pub use plan::{
+    FreedByOwner, ManifestVerdict, Plan, Planner, Question, Refusal, RepositoryPlan, TagVerdict, plan,
+};
 pub use rules::{DEFAULT_TRASH_DAYS, Prefer, Rule, RuleError, Rules};
 pub use version::Version;
 

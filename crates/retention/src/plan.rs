@@ -1,13 +1,13 @@
 //! The plan: what goes of all repositories, the bytes that this really frees, and a hash that stands for all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use railhead_oci::{Digest, RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Contradiction, Judged, judge};
-use crate::{Blob, InUse, Millis, Repository, Rules};
+use crate::{InUse, Manifest, Millis, Repository, Rules};
 
 /// Characters of a plan's hash.
 const HASH: usize = 16;
@@ -104,47 +104,157 @@ pub struct Refusal {
 pub fn plan(repositories: &[Repository], question: &Question<'_>) -> Plan {
     let mut repositories: Vec<_> = repositories.iter().collect();
     repositories.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut judged = Vec::with_capacity(repositories.len());
-    let mut refused = Vec::new();
+    let mut planner = Planner::new(question);
     for repository in &repositories {
-        if !concerns(question.only, &repository.name) {
-            judged.push(None);
-            continue;
-        }
-        let verdicts = question.rules.of(&repository.name).map_err(|[first, second]| Contradiction {
-            what: format!("both \"{first}\" and \"{second}\" speak of it"),
-            hint: "give it a table of its own under retention.repositories",
-        });
-        match verdicts.and_then(|rule| judge(repository, &rule, question.in_use, question.now)) {
-            Ok(verdicts) => judged.push(Some(verdicts)),
-            Err(Contradiction { what, hint }) => {
-                let repository = repository.name.clone();
-                refused.push(Refusal { repository, why: what, hint: hint.to_owned() });
-                judged.push(None);
+        planner.add(repository);
+    }
+    let mut needs: BTreeMap<Digest, u64> = planner.let_go().map(|digest| (*digest, 0)).collect();
+    for repository in repositories {
+        let blobs = repository.manifests.iter().flat_map(|manifest| &manifest.blobs);
+        for digest in blobs.map(|blob| blob.digest).collect::<BTreeSet<_>>() {
+            if let Some(count) = needs.get_mut(&digest) {
+                *count += 1;
             }
         }
     }
-    let blobs = Blobs::count(&repositories, &judged);
-    let mut plan = Plan {
-        hash: String::new(),
-        lost_tags: 0,
-        lost_manifests: 0,
-        freed_blobs: blobs.freed().count() as u64,
-        freed_bytes: blobs.freed().map(|blob| blob.size).sum(),
-        kept_tags: 0,
-        repositories: Vec::new(),
-        refused,
-    };
-    for (place, (repository, verdicts)) in repositories.iter().zip(&judged).enumerate() {
-        let Some(verdicts) = verdicts else {
-            plan.kept_tags +=
-                if concerns(question.only, &repository.name) { repository.tags.len() as u64 } else { 0 };
-            continue;
+    planner.finish(|digest| needs.get(digest).copied().unwrap_or_default()).0
+}
+
+/// Makes a plan out of one repository after the other, so that only what goes has to be in memory.
+///
+/// Order: [`Self::looks_at`] says whether a repository has to be read → [`Self::add`] or [`Self::pass`] → the caller finds out
+/// how many repositories need each blob of [`Self::let_go`] → [`Self::finish`].
+#[derive(Debug)]
+pub struct Planner<'a> {
+    question: &'a Question<'a>,
+    plan: Plan,
+    /// Blobs that something which goes needs, and nothing that stays in the same repository.
+    let_go: BTreeMap<Digest, LetGo>,
+}
+
+/// A blob that repositories no longer need.
+#[derive(Debug)]
+struct LetGo {
+    size: u64,
+    /// How many repositories that are.
+    repositories: u64,
+    /// The last of them, by its place in the plan.
+    place: usize,
+    /// Whose they are; none when they are not all of the same owner.
+    owner: Option<String>,
+}
+
+/// What becomes free, by who has it alone.
+pub type FreedByOwner = BTreeMap<String, u64>;
+
+impl<'a> Planner<'a> {
+    /// A plan of nothing yet.
+    pub fn new(question: &'a Question<'a>) -> Self {
+        let plan = Plan {
+            hash: String::new(),
+            lost_tags: 0,
+            lost_manifests: 0,
+            freed_blobs: 0,
+            freed_bytes: 0,
+            kept_tags: 0,
+            repositories: Vec::new(),
+            refused: Vec::new(),
         };
-        plan.add(repository, verdicts, blobs.freed_of(place), question.all);
+        Self { question, plan, let_go: BTreeMap::new() }
     }
-    plan.hash = plan.digest();
-    plan
+
+    /// Whether the repository is, or belongs to, what was asked for.
+    pub fn concerns(&self, name: &RepositoryName) -> bool {
+        concerns(self.question.only, name)
+    }
+
+    /// Whether what the repository has makes a difference: not when no rule speaks of it.
+    pub fn looks_at(&self, name: &RepositoryName) -> bool {
+        let speaks = || !self.question.rules.of(name).is_ok_and(|rule| rule.keeps_all());
+        self.concerns(name) && (self.question.all || speaks())
+    }
+
+    /// Notes a repository that was asked for and is not looked at, with the number of its tags: it keeps them.
+    pub fn pass(&mut self, tags: u64) {
+        self.plan.kept_tags += tags;
+    }
+
+    /// Judges a repository, if it was asked for. Gives what the plan says of it, where it says something.
+    pub fn add(&mut self, repository: &Repository) -> Option<&RepositoryPlan> {
+        if !self.concerns(&repository.name) {
+            return None;
+        }
+        let rule = self.question.rules.of(&repository.name).map_err(|[first, second]| Contradiction {
+            what: format!("both \"{first}\" and \"{second}\" speak of it"),
+            hint: "give it a table of its own under retention.repositories",
+        });
+        match rule.and_then(|rule| judge(repository, &rule, self.question.in_use, self.question.now)) {
+            Ok(judged) => {
+                let place = self.plan.repositories.len();
+                self.let_go_of(repository, &judged, place);
+                self.plan.add(repository, &judged, self.question.all);
+                self.plan.repositories.get(place)
+            }
+            Err(Contradiction { what, hint }) => {
+                let (name, hint) = (repository.name.clone(), hint.to_owned());
+                self.plan.refused.push(Refusal { repository: name, why: what, hint });
+                self.pass(repository.tags.len() as u64);
+                None
+            }
+        }
+    }
+
+    /// Notes the blobs that only what goes needs here.
+    fn let_go_of(&mut self, repository: &Repository, judged: &Judged, place: usize) {
+        let goes = |manifest: &&Manifest| judged.manifests.get(&manifest.digest).is_some_and(|one| one.lost);
+        let (gone, kept): (Vec<_>, Vec<_>) = repository.manifests.iter().partition(goes);
+        let kept: BTreeSet<_> = kept.iter().flat_map(|one| &one.blobs).map(|blob| blob.digest).collect();
+        let gone: BTreeMap<_, _> =
+            gone.iter().flat_map(|one| &one.blobs).map(|blob| (blob.digest, blob.size)).collect();
+        for (digest, size) in gone.into_iter().filter(|(digest, _)| !kept.contains(digest)) {
+            let owner = repository.name.owner();
+            let one = self.let_go.entry(digest).or_insert_with(|| LetGo {
+                size,
+                repositories: 0,
+                place,
+                owner: Some(owner.to_owned()),
+            });
+            one.repositories += 1;
+            one.place = place;
+            one.owner.take_if(|other| other.as_str() != owner);
+        }
+    }
+
+    /// The blobs that become free if no other repository needs them.
+    pub fn let_go(&self) -> impl Iterator<Item = &Digest> {
+        self.let_go.keys()
+    }
+
+    /// The plan, and what it frees by owner. `needs` says how many repositories have a manifest that needs the blob,
+    /// those of the plan included.
+    pub fn finish(mut self, needs: impl Fn(&Digest) -> u64) -> (Plan, FreedByOwner) {
+        let mut by_owner = FreedByOwner::new();
+        for (digest, one) in self.let_go {
+            let needs = needs(&digest);
+            if needs > one.repositories {
+                continue;
+            }
+            self.plan.freed_blobs += 1;
+            self.plan.freed_bytes += one.size;
+            if let Some(owner) = one.owner {
+                *by_owner.entry(owner).or_default() += one.size;
+            }
+            if needs == 1
+                && let Some(repository) = self.plan.repositories.get_mut(one.place)
+            {
+                repository.freed_bytes += one.size;
+            }
+        }
+        self.plan.repositories.sort_by(|a, b| a.name.cmp(&b.name));
+        self.plan.refused.sort_by(|a, b| a.repository.cmp(&b.repository));
+        self.plan.hash = self.plan.digest();
+        (self.plan, by_owner)
+    }
 }
 
 /// Whether `name` is, or belongs to, what was asked for.
@@ -158,12 +268,12 @@ impl Plan {
         self.lost_tags == 0 && self.lost_manifests == 0
     }
 
-    fn add(&mut self, repository: &Repository, judged: &Judged, freed_bytes: u64, all: bool) {
+    fn add(&mut self, repository: &Repository, judged: &Judged, all: bool) {
         let mut one = RepositoryPlan {
             name: repository.name.clone(),
             tags: Vec::new(),
             manifests: Vec::new(),
-            freed_bytes,
+            freed_bytes: 0,
         };
         for (tag, (digest, verdict)) in &judged.tags {
             self.lost_tags += u64::from(verdict.lost);
@@ -200,47 +310,5 @@ impl Plan {
         let mut hash = Digest::sha256(text.as_bytes()).hex();
         hash.truncate(HASH);
         hash
-    }
-}
-
-/// Which blobs are needed where, before and after.
-struct Blobs {
-    /// Each blob with the number of repositories that need it now, and the places of those that no longer do.
-    needs: BTreeMap<Digest, (Blob, u64, Vec<usize>)>,
-}
-
-impl Blobs {
-    fn count(repositories: &[&Repository], judged: &[Option<Judged>]) -> Self {
-        let mut needs: BTreeMap<Digest, (Blob, u64, Vec<usize>)> = BTreeMap::new();
-        for (place, (repository, verdicts)) in repositories.iter().zip(judged).enumerate() {
-            // Whether something that is kept needs it.
-            let mut here: BTreeMap<Digest, (Blob, bool)> = BTreeMap::new();
-            for manifest in &repository.manifests {
-                let verdict = verdicts.as_ref().and_then(|verdicts| verdicts.manifests.get(&manifest.digest));
-                let stays = verdict.is_none_or(|verdict| !verdict.lost);
-                for blob in &manifest.blobs {
-                    here.entry(blob.digest).or_insert((*blob, false)).1 |= stays;
-                }
-            }
-            for (digest, (blob, stays)) in here {
-                let (_, count, gone) = needs.entry(digest).or_insert((blob, 0, Vec::new()));
-                *count += 1;
-                if !stays {
-                    gone.push(place);
-                }
-            }
-        }
-        Self { needs }
-    }
-
-    /// Blobs that nothing needs any more.
-    fn freed(&self) -> impl Iterator<Item = Blob> {
-        self.needs.values().filter(|(_, count, gone)| *count == gone.len() as u64).map(|(blob, ..)| *blob)
-    }
-
-    /// Bytes of those that only this repository needed.
-    fn freed_of(&self, place: usize) -> u64 {
-        let only_there = self.needs.values().filter(|(_, count, gone)| *count == 1 && *gone == [place]);
-        only_there.map(|(blob, ..)| blob.size).sum()
     }
 }

@@ -214,6 +214,15 @@ impl Rule {
         }
     }
 
+    /// Whether nothing of it lets anything go.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let limits = [self.keep_newest, self.keep_days, self.keep_patches, self.untagged_days];
+        let expires = |list: Option<usize>| list.is_some_and(|length| length > 0);
+        limits.iter().all(Option::is_none)
+            && !expires(self.expire.as_ref().map(Vec::len))
+            && !expires(self.expire_annotations.as_ref().map(Vec::len))
+    }
+
     fn check(&self, place: &str) -> Result<(), RuleError> {
         let place = place.to_owned();
         for (key, value) in [

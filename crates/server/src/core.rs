@@ -29,6 +29,8 @@ pub struct Settings {
     pub rules: Rules,
     /// How often they are applied; never by itself without it.
     pub retain_every: Option<Duration>,
+    /// How often to look whether that is due, and whether the time of something in the trash is over.
+    pub retain_look: Duration,
     /// How every blob is hashed again.
     pub scrub: railhead_upkeep::scrub::Settings,
     /// Whether the server before this one was killed, so that what it left behind is to be cleaned up.

@@ -28,7 +28,7 @@ mod token;
 mod v2;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use railhead_access::Access;
 use railhead_catalog::Timestamp;
@@ -184,26 +184,17 @@ async fn write_pulls(core: &Core) {
     }
 }
 
-/// How often the trash is looked at for what has been there long enough.
-const TRASH_EVERY: Duration = Duration::from_mins(10);
-
-/// Empties the trash of what has been there long enough, and where the configuration says so applies the rules.
+/// Ends the trash of what has been there long enough, and where the configuration says so applies the rules.
 async fn retain(core: Arc<Core>) {
-    let mut next = core.settings.retain_every.map(|every| tokio::time::Instant::now() + every);
     loop {
-        let trash = tokio::time::Instant::now() + TRASH_EVERY;
-        tokio::time::sleep_until(next.map_or(trash, |next| next.min(trash))).await;
-        match core.registry.catalog().drop_expired_trash(Timestamp::now()).await {
+        tokio::time::sleep(core.settings.retain_look).await;
+        match core.api.retention().end_trash(core.access.now(), Instant::now()).await {
             Ok(0) => {}
             Ok(manifests) => tracing::info!(manifests, "the time of what was in the trash is over"),
             Err(error) => tracing::warn!(error = failure::chain(&error), "the trash could not be looked at"),
         }
-        let (Some(due), Some(every)) = (next, core.settings.retain_every) else { continue };
-        if tokio::time::Instant::now() < due {
-            continue;
-        }
-        next = Some(tokio::time::Instant::now() + every);
-        match core.api.retain().await {
+        let Some(every) = core.settings.retain_every else { continue };
+        match core.api.retain(every).await {
             Ok(None) => {}
             Ok(Some(applied)) => tracing::info!(
                 plan = applied.plan,

@@ -25,6 +25,8 @@ pub struct Builder {
     registry: railhead_registry::Settings,
     access: railhead_access::Settings,
     hosts: Hosts,
+    rules: railhead_retention::Rules,
+    retain_every: Option<Duration>,
 }
 
 impl Builder {
@@ -57,6 +59,18 @@ impl Builder {
         self
     }
 
+    /// Applies these rules every so often, by this clock. Whether they are due is looked at all the time.
+    #[must_use]
+    pub fn retention(
+        mut self,
+        rules: railhead_retention::Rules,
+        every: Duration,
+        clock: railhead_access::Clock,
+    ) -> Self {
+        (self.rules, self.retain_every, self.access.clock) = (rules, Some(every), clock);
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestRegistry {
         let directory = tempfile::tempdir().expect("a directory for the test");
@@ -80,8 +94,9 @@ impl Builder {
             shutdown: Duration::from_secs(5),
             upload_life: Duration::from_hours(1),
             collect_every: None,
-            rules: railhead_retention::Rules::default(),
-            retain_every: None,
+            rules: self.rules,
+            retain_every: self.retain_every,
+            retain_look: Duration::from_millis(10),
             scrub: railhead_upkeep::scrub::Settings { round: Duration::ZERO, ..Default::default() },
             sweep: true,
         };

@@ -1,8 +1,8 @@
 //! A clock that does not believe in jumps.
 //!
-//! When the system's clock leaps ahead, leases seem to be over that are not. So collection goes by a clock that runs on
-//! as before, until everything that was promised before the leap has ended by any clock; only then it follows. A clock
-//! that is set back is followed at once: collection then comes later, which harms nobody.
+//! When the system's clock leaps ahead, leases seem to be over that are not. So collection, and the end of the trash, go by
+//! a clock that runs on as before, until everything that was promised before the leap has ended by any clock; only then
+//! it follows. A clock that is set back is followed at once: what goes by it then comes later, which harms nobody.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,11 @@ use railhead_catalog::Timestamp;
 /// What no jump is: slewing, a machine under load, and the like.
 const SLACK: i64 = 60_000;
 
-/// The time to collect by.
+/// A time to remove things by.
 #[derive(Debug)]
 pub(crate) struct Clock {
+    /// What waits for it.
+    what: &'static str,
     /// The longest time that was promised to anybody.
     longest: Duration,
     /// A time, and the moment of the machine's own clock that it belongs to.
@@ -23,8 +25,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) const fn new(longest: Duration) -> Self {
-        Self { longest, anchor: None, follow_at: None }
+    pub(crate) const fn new(what: &'static str, longest: Duration) -> Self {
+        Self { what, longest, anchor: None, follow_at: None }
+    }
+
+    /// The same as [`Self::read`] where what was promised changes: by now the longest of it is `longest`.
+    pub(crate) fn read_for(&mut self, longest: Duration, wall: Timestamp, moment: Instant) -> Timestamp {
+        self.longest = longest;
+        self.read(wall, moment)
     }
 
     /// The time, given what the system's clock says and what the machine's own, which cannot be set, does.
@@ -41,8 +49,8 @@ impl Clock {
             None => {
                 self.follow_at = Some(moment + self.longest);
                 tracing::warn!(
-                    expected = %expected, found = %wall, wait_seconds = self.longest.as_secs(),
-                    "the clock has leapt ahead; collection waits until what was promised before has ended"
+                    expected = %expected, found = %wall, wait_seconds = self.longest.as_secs(), what = self.what,
+                    "the clock has leapt ahead; what goes by it waits until what was promised before has ended"
                 );
                 expected
             }
@@ -69,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_leap_ahead_is_followed_when_all_promises_have_ended() {
-        let (mut clock, start) = (Clock::new(Duration::from_hours(4)), Instant::now());
+        let (mut clock, start) = (Clock::new("a test", Duration::from_hours(4)), Instant::now());
         assert_eq!(read(&mut clock, start, 0, 100), 100);
         assert_eq!(read(&mut clock, start, 1, 101), 101);
         assert_eq!(read(&mut clock, start, 2, 502), 102, "it runs on as before");
@@ -80,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_leap_that_is_taken_back_was_none() {
-        let (mut clock, start) = (Clock::new(Duration::from_hours(4)), Instant::now());
+        let (mut clock, start) = (Clock::new("a test", Duration::from_hours(4)), Instant::now());
         read(&mut clock, start, 0, 100);
         assert_eq!(read(&mut clock, start, 1, 501), 101);
         assert_eq!(read(&mut clock, start, 2, 102), 102);
@@ -90,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_is_followed() {
-        let (mut clock, start) = (Clock::new(Duration::from_hours(4)), Instant::now());
+        let (mut clock, start) = (Clock::new("a test", Duration::from_hours(4)), Instant::now());
         read(&mut clock, start, 0, 100);
         assert_eq!(read(&mut clock, start, 1, 50), 50);
         assert_eq!(read(&mut clock, start, 2, 102), 51, "and back is a leap ahead");

@@ -77,7 +77,7 @@ impl Collector {
         let settings = registry.settings();
         // Until all that was promised before a jump of the clock has ended by any clock.
         let longest = settings.grace.max(settings.lease.saturating_mul(2));
-        Self { turn: Mutex::new(Clock::new(longest)), registry, counters: Counters::default() }
+        Self { turn: Mutex::new(Clock::new("collection", longest)), registry, counters: Counters::default() }
     }
 
     /// Collects until nothing is due, or `most` has passed. A run that is under way is waited for.

@@ -110,6 +110,8 @@ fn what_the_plan_says_is_what_the_disk_gets_back() {
     let why = cli(&railhead, &["retention", "why", "team/app:v3"]);
     assert_eq!((why["lost"].as_bool(), why["rule"].as_str()), (Some(false), Some("keep_newest")), "{why}");
 
+    usage_and_outlook_say_the_same(&railhead, &cli, freed, before);
+
     cli(&railhead, &["retention", "apply", hash]);
     assert!(!pulls(&login(&railhead), path, "v1") && pulls(&login(&railhead), path, "v3"));
     cli(&railhead, &["gc", "--now"]);
@@ -135,4 +137,36 @@ fn what_the_plan_says_is_what_the_disk_gets_back() {
     assert!(pulls(&login(&railhead), path, "v3"));
     let recount = cli(&railhead, &["usage", "--recount"]);
     assert_eq!(recount["differences"].as_array().map(Vec::len), Some(0), "{recount}");
+}
+
+/// What `usage` and `retention simulate` say before anything was lost. All bytes came within a day.
+fn usage_and_outlook_say_the_same(
+    railhead: &Railhead,
+    cli: &impl Fn(&Railhead, &[&str]) -> serde_json::Value,
+    freed: u64,
+    stored: u64,
+) {
+    let usage = cli(railhead, &["usage"]);
+    let team = usage["owners"].as_array().unwrap().iter().find(|one| one["owner"] == "team").unwrap();
+    let [used, unique, shared, free] = ["used_bytes", "unique_bytes", "shared_bytes", "rules_free_bytes"]
+        .map(|name| team[name].as_u64().unwrap());
+    assert_eq!((unique, shared, free), (used, 0, freed), "{usage}");
+    let manifests = used - stored;
+    assert!(manifests > 0 && manifests < 5000, "three manifests beside {stored} bytes of blobs: {manifests}");
+
+    let room = (10 * stored).to_string();
+    let seen = cli(railhead, &["retention", "simulate", "--days", "90", "--free", &room]);
+    let total = |name: &str| seen["total"][name].as_u64().unwrap();
+    assert_eq!((total("now_bytes"), total("daily_bytes")), (used, stored), "{seen}");
+    assert_eq!((total("then_bytes"), total("full_in_days")), (used + 90 * stored, 10));
+    assert_eq!((total("rules_free_bytes"), seen["owners"][0]["owner"].as_str()), (freed, Some("ada")));
+    assert!(total("then_with_rules_bytes") < total("then_bytes") && total("full_with_rules_in_days") > 10);
+
+    let quota = (used * 100 / 95).to_string();
+    railhead.cli(["owner", "limits", "team", "--quota", &quota]).ok();
+    let warned = railhead.cli(["usage"]).ok();
+    assert!(warned.stderr.contains("team uses 95 % of its quota"), "{warned}");
+    railhead.cli(["owner", "limits", "team", "--quota=-1"]).ok();
+    let quiet = railhead.cli(["usage"]).ok();
+    assert!(!quiet.stderr.contains("of its quota"), "{quiet}");
 }

@@ -1,14 +1,16 @@
 //! The trash: what retention has taken out of repositories, and brings back when somebody asks for it in time.
 //!
 //! A run is one plan that was applied. What it takes is moved, row by row, to tables of its own: so nothing that
-//! serves can see it. Its blobs stay linked, with the end of the trash as their time, and collection looks at the trash
-//! once more before it takes a link. They count for the quota, as they take room; manifests in the trash do not.
+//! serves can see it. Its blobs stay linked, with the end of the trash as their time, and collection takes no link that
+//! something in the trash needs: also not when its time is over by the clock, before the run was dropped. They count for the quota, as they take room; manifests in the trash do not.
 //!
 //! Invariant: what is taken from a repository is taken in one transaction, behind the lock on the owner's row that
 //! every push into the repository takes as well, and only if all of it is still as the plan saw it.
 
 mod take;
 mod undo;
+
+use std::time::Duration;
 
 use railhead_oci::{Digest, RepositoryName, Tag};
 
@@ -180,15 +182,25 @@ impl Catalog {
         .await
     }
 
-    /// Drops runs whose time is over; gives the number of manifests that went with them.
-    pub async fn drop_expired_trash(&self, now: Timestamp) -> Result<u64> {
+    /// The longest time that a run stays in the trash; none without a run.
+    pub async fn longest_trash(&self) -> Result<Duration> {
+        self.read("look how long the trash lasts", |sql| {
+            let statement = "SELECT COALESCE(MAX(expires_at - applied_at), 0) FROM trash_run";
+            let millis: i64 = sql.first(statement, &[])?.map_or(Ok(0), |mut row| row.take())?;
+            Ok(Duration::from_millis(u64::try_from(millis).unwrap_or_default()))
+        })
+        .await
+    }
+
+    /// Whether there are runs whose time is over.
+    pub async fn has_expired_trash(&self, now: Timestamp) -> Result<bool> {
         let over = "SELECT 1 FROM trash_run WHERE expires_at <= ?1 LIMIT 1";
-        if !self
-            .read("look for trash whose time is over", move |sql| Ok(sql.any(over, params![now])?))
-            .await?
-        {
-            return Ok(0);
-        }
+        self.read("look for trash whose time is over", move |sql| Ok(sql.any(over, params![now])?)).await
+    }
+
+    /// Drops runs whose time is over; gives the number of manifests that went with them. Until then collection leaves
+    /// alone what they need.
+    pub async fn drop_expired_trash(&self, now: Timestamp) -> Result<u64> {
         self.write("drop trash whose time is over", move |sql| {
             let row = sql.first(
                 "SELECT COUNT(*) FROM trash_manifest WHERE run IN (SELECT id FROM trash_run WHERE expires_at <= ?1)",

@@ -21,6 +21,9 @@ use crate::site::{DataDirectory, LockError, Site};
 /// Stack of a thread of the runtime. Its tasks are state machines on the heap; this is for what they call.
 const STACK: usize = 1 << 20;
 
+/// How often to look whether retention is due. A trash that ends a little later harms nobody.
+const RETAIN_LOOK: Duration = Duration::from_mins(10);
+
 /// Run the registry.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -290,6 +293,7 @@ fn server_settings(config: &Config, retention: Retention) -> Result<railhead_ser
         collect_every: config.collect_every,
         rules: retention.rules,
         retain_every: retention.every,
+        retain_look: RETAIN_LOOK,
         scrub: crate::heal::settings(config)?,
         sweep: false,
     })

@@ -1,5 +1,7 @@
 //! Retention: plan, apply, undo, the trash, looking ahead. All of it is the administrator's.
 
+use std::time::Duration;
+
 use railhead_access::{Act, Outcome};
 use railhead_api::{
     RetentionApplied, RetentionApply, RetentionEmptied, RetentionMoved, RetentionOutlook, RetentionRun,
@@ -103,18 +105,22 @@ impl Api {
         Ok(Wish { rules, in_use, only, all, clock_is_right })
     }
 
-    /// Retention as the timer does it, with the registry's own rules.
-    pub(crate) async fn retain(&self) -> Result<Option<Applied>, RetentionError> {
+    /// Retention as the timer does it, with the registry's own rules, when nobody has done it for `every`.
+    pub(crate) async fn retain(&self, every: Duration) -> Result<Option<Applied>, RetentionError> {
+        let now = self.access.now();
+        if !self.retention.is_due(every, now).await? {
+            return Ok(None);
+        }
         self.registry.note_pulls(self.pulls.take()).await?;
         let wish = Wish { rules: Rules::clone(&self.rules), ..Wish::default() };
-        let now = self.access.now();
-        let Some((applied, plan)) = self.retention.run(&wish, now).await? else { return Ok(None) };
+        let (applied, plan) = self.retention.run(&wish, now).await?;
         for refused in plan.refused {
             tracing::warn!(
                 repository = %refused.repository, why = refused.why,
                 "the rules of retention cannot be meant here, and nothing of the repository goes"
             );
         }
+        let Some(applied) = applied else { return Ok(None) };
         let who = self.access.operator();
         let act = Act {
             who: &who,

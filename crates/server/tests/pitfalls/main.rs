@@ -11,4 +11,5 @@ mod bytes_at_rest;
 mod deleting;
 mod manifests;
 mod names;
+mod retention;
 mod uploads;

@@ -11,21 +11,21 @@ use railhead_upkeep::{Retention, RetentionError, Wish};
 use crate::world::{GRACE, NOW, World, manifest};
 
 /// So many days later.
-fn day(days: i64) -> Timestamp {
+pub fn day(days: i64) -> Timestamp {
     NOW.plus_millis(days * DAY)
 }
 
-fn name(text: &str) -> RepositoryName {
+pub fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
 }
 
-fn keep_newest(count: u32) -> Wish {
+pub fn keep_newest(count: u32) -> Wish {
     let default = Rule { keep_newest: Some(count), ..Rule::default() };
     Wish { rules: Rules { default, trash_days: Some(3), ..Rules::default() }, ..Wish::default() }
 }
 
 /// An image of a base of a thousand bytes that all share, and a layer of its own of a hundred.
-async fn push(world: &World, repository: &str, tag: &str, now: Timestamp) -> Digest {
+pub async fn push(world: &World, repository: &str, tag: &str, now: Timestamp) -> Digest {
     let repository = name(repository);
     let base = world.push(&repository, &[b'b'; 1000], now).await;
     let own = format!("{:0>100}", format!("{repository}:{tag}"));
@@ -34,7 +34,7 @@ async fn push(world: &World, repository: &str, tag: &str, now: Timestamp) -> Dig
 }
 
 /// `team/app` with two images of day 0 and one of day 9, `guest/app` with one; retention looks at it on day 10.
-async fn open(place: &Place) -> (World, Retention) {
+pub async fn open(place: &Place) -> (World, Retention) {
     let world = World::open(place).await;
     for owner in ["team", "guest"] {
         world.catalog.create_organisation(owner, NOW).await.unwrap();
@@ -48,11 +48,11 @@ async fn open(place: &Place) -> (World, Retention) {
     (world, retention)
 }
 
-async fn bytes(world: &World) -> u64 {
+pub async fn bytes(world: &World) -> u64 {
     world.store.list(None, 999).await.unwrap().iter().map(|object| object.size).sum()
 }
 
-async fn pulls(world: &World, repository: &str, tag: &str, now: Timestamp) -> bool {
+pub async fn pulls(world: &World, repository: &str, tag: &str, now: Timestamp) -> bool {
     let repository = name(repository);
     let reference = Reference::Tag(tag.parse().unwrap());
     let Ok(manifest) = world.registry.manifest(&repository, &reference).await else { return false };
@@ -86,6 +86,9 @@ pub async fn what_the_plan_says_is_what_becomes_free(place: &Place) {
     world.collect(day(12)).await;
     assert_eq!(bytes(&world).await, before, "nothing goes as long as it can be undone");
     world.collect(day(13)).await;
+    assert_eq!(bytes(&world).await, before, "nor before the trash has ended");
+    assert_eq!(world.catalog.drop_expired_trash(day(13)).await.unwrap(), 2);
+    world.collect(day(13).plus_millis(3_600_000)).await;
     assert_eq!(before - bytes(&world).await, plan.freed_bytes);
     assert!(
         pulls(&world, "team/app", "v3", day(13)).await && pulls(&world, "guest/app", "only", day(13)).await

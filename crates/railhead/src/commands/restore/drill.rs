@@ -169,6 +169,7 @@ async fn serve_and_pull(config: &Config, sample: Sample) -> Result<Pulled> {
         collect_every: None,
         rules: railhead_retention::Rules::default(),
         retain_every: None,
+        retain_look: Duration::from_hours(1),
     };
     let server = Server::new(site.access.clone(), site.registry.clone(), settings, log);
     let (stop, stopped) = watch::channel(false);

@@ -142,7 +142,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use railhead_oci::Digest;
-    use railhead_retention::{ManifestVerdict, Push, RepositoryPlan, TagVerdict};
+    use railhead_retention::{Holding, ManifestVerdict, Outlook, RepositoryPlan, TagVerdict};
 
     use super::*;
 
@@ -183,11 +183,14 @@ mod tests {
 
     #[test]
     fn a_forecast_tells_bytes_and_the_day() {
-        let held =
-            BTreeMap::from([("team".to_owned(), (5 << 30, 1 << 30)), ("idle".to_owned(), (1 << 20, 0))]);
+        let holding = |bytes, rules_free, new_bytes| Holding { bytes, rules_free, new_bytes };
+        let team = holding(5 << 30, 1 << 30, 3 << 30);
+        let owners = BTreeMap::from([("team".to_owned(), team), ("idle".to_owned(), holding(1 << 20, 0, 0))]);
+        let all = Holding { bytes: (5 << 30) + (1 << 20), ..team };
         let day = railhead_retention::DAY;
-        let pushes = [Push { owner: "team".to_owned(), at: 71 * day, bytes: 3 << 30 }];
-        let seen = railhead_retention::forecast(&held, &pushes, 100 * day, 90, 30, Some(4 << 30));
+        let outlook =
+            Outlook { now: 100 * day, first: Some(71 * day), days: 90, past_days: 30, free: Some(4 << 30) };
+        let seen = railhead_retention::forecast(&owners, all, &outlook);
         insta::assert_snapshot!(forecast(&seen));
     }
 }
