@@ -273,6 +273,30 @@ impl From<railhead_backup::Error> for Failure {
     }
 }
 
+impl From<railhead_cluster::Error> for Failure {
+    fn from(error: railhead_cluster::Error) -> Self {
+        use railhead_cluster::Error;
+        let exit = match &error {
+            Error::NoKubeconfig
+            | Error::Read { .. }
+            | Error::Form { .. }
+            | Error::Context { .. }
+            | Error::Kubeconfig(_)
+            | Error::Manifest(_) => Exit::Usage,
+            Error::Login(_) | Error::Unauthenticated { .. } | Error::Denied { .. } => Exit::Denied,
+            Error::Unreachable { .. } | Error::Slow { .. } => Exit::Unavailable,
+            Error::Conflict { .. } => Exit::Conflict,
+            Error::NoKind { .. } => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        let failure = Self::of(exit, &error);
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 impl From<railhead_client::Error> for Failure {
     fn from(error: railhead_client::Error) -> Self {
         use railhead_client::Error;
