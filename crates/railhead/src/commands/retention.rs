@@ -44,12 +44,18 @@ pub enum Retention {
 }
 
 /// What a plan is made for.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Wish {
     /// Keep what runs: a file with one image a line, or what `kubectl get … -o json` wrote; - is standard input; can be
     /// repeated
     #[arg(long, value_name = "FILE")]
     in_use: Vec<PathBuf>,
+    /// Keep what runs in the cluster of this kubeconfig, and what its rollbacks need
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The cluster of this context; alone, of the kubeconfig that `kubectl` takes
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
     /// Believe the clock, though the registry has seen nothing for a week
     #[arg(long)]
     clock_is_right: bool,
@@ -147,15 +153,15 @@ impl Retention {
 }
 
 /// The wish with the rules of the site file; without any there, the registry takes its own.
-fn wish(context: &Context, wish: &Wish, only: Option<String>, all: bool) -> Result<RetentionWish> {
+async fn wish(context: &Context, wish: &Wish, only: Option<String>, all: bool) -> Result<RetentionWish> {
     let rules = context.retention()?.rules;
-    let in_use = in_use::read(context.printer, &wish.in_use)?;
+    let in_use = in_use::read(context.printer, wish).await?;
     let rules = (!rules.is_empty()).then_some(rules);
     Ok(RetentionWish { rules, in_use, only, all, clock_is_right: wish.clock_is_right })
 }
 
 async fn plan(context: &Context, admin: &Admin, arguments: PlanArguments) -> Result<()> {
-    let wish = wish(context, &arguments.wish, arguments.only, arguments.all)?;
+    let wish = wish(context, &arguments.wish, arguments.only, arguments.all).await?;
     let plan: Plan = admin.send(&Route::RetentionPlan, &wish).await?;
     context.printer.data(&plan, || print::plan(&plan))?;
     if !plan.is_empty() {
@@ -183,7 +189,7 @@ fn refused(context: &Context, plan: &Plan) -> Result<()> {
 }
 
 async fn apply(context: &Context, admin: &Admin, arguments: ApplyArguments) -> Result<()> {
-    let wish = wish(context, &arguments.wish, arguments.only, false)?;
+    let wish = wish(context, &arguments.wish, arguments.only, false).await?;
     let apply = RetentionApply { plan: arguments.plan, wish };
     let applied: RetentionApplied = admin.send(&Route::RetentionApply, &apply).await?;
     context.printer.data(&applied, || print::applied(&applied))?;
@@ -200,7 +206,7 @@ async fn why(context: &Context, admin: &Admin, arguments: WhyArguments) -> Resul
     let image = &arguments.image;
     let name =
         image.split_once('@').or_else(|| image.rsplit_once(':')).map_or(image.as_str(), |(name, _)| name);
-    let wish = wish(context, &arguments.wish, Some(name.to_owned()), true)?;
+    let wish = wish(context, &arguments.wish, Some(name.to_owned()), true).await?;
     let plan: Plan = admin.send(&Route::RetentionPlan, &wish).await?;
     let repository = plan.repositories.iter().find(|one| one.name.as_str() == name);
     let verdict = repository.and_then(|repository| {
@@ -255,7 +261,7 @@ async fn simulate(context: &Context, admin: &Admin, arguments: SimulateArguments
         }
         None => free_here(context)?,
     };
-    let wish = wish(context, &arguments.wish, None, false)?;
+    let wish = wish(context, &arguments.wish, None, false).await?;
     let outlook = RetentionOutlook { days: arguments.days, past_days: arguments.past_days, free_bytes, wish };
     let forecast: Forecast = admin.send(&Route::RetentionForecast, &outlook).await?;
     context.printer.data(&forecast, || print::forecast(&forecast))?;

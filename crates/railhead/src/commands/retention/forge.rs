@@ -43,10 +43,11 @@ pub(super) fn run(
         return Err(Failure::new(Exit::Usage, "there are no rules")
             .hint("write a table [retention] into railhead.toml; see the guide on retention"));
     }
-    let in_use = InUse::of(in_use::read(context.printer, &wish.in_use)?.iter().map(String::as_str)).0;
     let packages = packages(context, wish)?;
     let owner = only.split('/').next().unwrap_or(only);
     block_on(async {
+        let in_use = in_use::read(context.printer, wish).await?;
+        let in_use = InUse::of(in_use.iter().map(String::as_str)).0;
         let repositories = packages.of(owner).await.map_err(|error| failed(&error))?;
         let now = Timestamp::now().as_millisecond();
         let only = only.to_ascii_lowercase();

@@ -1,27 +1,46 @@
-//! `--in-use`: references that something runs with.
+//! What runs: the references in files (`--in-use`), and those of a cluster (`--kubeconfig`, `--context`).
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use railhead_cluster::{Access, Cluster, Kind, Seen, kinds};
 use railhead_retention::{InUse, workloads};
+use serde_json::{Value, json};
 
+use super::Wish;
 use crate::failure::{Exit, Failure, Result};
 use crate::printer::Printer;
 
 /// What a rollback needs and what else runs pods; each should be in what a cluster was asked for.
 const KINDS: [&str; 7] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod"];
 
-/// Reads all files; says what they have, and what they seem to be missing.
-pub fn read(printer: Printer, files: &[PathBuf]) -> Result<Vec<String>> {
+/// The same where the API server keeps them, and the revisions that `kubectl rollout undo` goes back to.
+const ASKED: [&Kind; 8] = [
+    &kinds::DEPLOYMENT,
+    &kinds::STATEFUL_SET,
+    &kinds::DAEMON_SET,
+    &kinds::JOB,
+    &kinds::CRON_JOB,
+    &kinds::REPLICA_SET,
+    &kinds::POD,
+    &kinds::CONTROLLER_REVISION,
+];
+
+/// Reads all files, and the cluster if one is named; says what they have, and what they seem to be missing.
+pub async fn read(printer: Printer, wish: &Wish) -> Result<Vec<String>> {
     let mut all = Vec::new();
-    for file in files {
+    for file in &wish.in_use {
         let text = text(file)?;
         if text.trim_start().starts_with('{') {
-            all.extend(cluster(printer, file, &text)?);
+            all.extend(written(printer, file, &text)?);
         } else {
             let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
             all.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
         }
+    }
+    if wish.kubeconfig.is_some() || wish.context.is_some() {
+        let access = Access { kubeconfig: wish.kubeconfig.clone(), context: wish.context.clone() };
+        all.extend(asked(printer, &access).await?);
     }
     let (_, foreign) = InUse::of(all.iter().map(String::as_str));
     if let Some(first) = foreign.first() {
@@ -51,7 +70,32 @@ fn text(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn cluster(printer: Printer, file: &Path, text: &str) -> Result<Vec<String>> {
+/// Asks the cluster. What cannot be seen might run anything, so a missing right is an error.
+async fn asked(printer: Printer, access: &Access) -> Result<Vec<String>> {
+    let cluster = Cluster::connect(access).await?;
+    let (mut items, mut missing) = (Vec::new(), Vec::new());
+    for kind in ASKED {
+        match cluster.list(kind, None).await? {
+            Seen::Found(found) => items.extend(found),
+            Seen::Absent => {}
+            Seen::Denied(right) => missing.push(right),
+        }
+    }
+    if !missing.is_empty() {
+        let rights: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let rules: Vec<String> = missing.iter().map(railhead_cluster::MissingRight::rule).collect();
+        let message = format!("cannot tell what runs: the right to {} is missing", rights.join(", and to "));
+        return Err(Failure::new(Exit::Denied, message)
+            .hint(format!("a ClusterRole needs the rules {}", rules.join(", "))));
+    }
+    let (images, found) = workloads(&json!({ "items": Value::Array(items) }));
+    let found: Vec<_> = found.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let words = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+    printer.note(&format!("{} images in use in {} by {words}", images.len(), cluster.context()));
+    Ok(images.into_iter().collect())
+}
+
+fn written(printer: Printer, file: &Path, text: &str) -> Result<Vec<String>> {
     let wrong = |error: serde_json::Error| {
         Failure::new(Exit::Usage, format!("{} is not JSON as kubectl writes it", file.display()))
             .because(&error)
@@ -75,7 +119,8 @@ mod tests {
     fn parse(text: &str) -> Result<Vec<String>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read(Printer::new(Output::Text), &[file.path().to_owned()])
+        let wish = Wish { in_use: vec![file.path().to_owned()], ..Wish::default() };
+        super::super::super::operator::block_on(read(Printer::new(Output::Text), &wish))?
     }
 
     #[test]
