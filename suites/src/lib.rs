@@ -3,7 +3,7 @@
 //! The library holds what the tests in `tests/` share: [`Program`] finds and runs tools, [`Server`] keeps a child process and
 //! its log, [`Railhead`] launches the product, [`Peer`] another registry to check the drivers against, [`TestCa`] makes the
 //! certificates, [`image`] and [`layout`] make the images, [`http`] speaks to the server without any client's help.
-//! For the fault bench there are [`Forge`] and [`Distribution`], real [`proxies`] before them, [`Breaker`] which breaks what no
+//! [`Cluster`] is a real Kubernetes of one node. For the fault bench there are [`Forge`] and [`Distribution`], real [`proxies`] before them, [`Breaker`] which breaks what no
 //! proxy breaks, [`certificates`] of every kind, and [`doctor()`] which runs the command and reads what it said.
 //!
 //! Invariants: everything a test makes lives in its own temporary directory and listens on loopback, on a port the system chose;
@@ -15,6 +15,7 @@
 
 pub mod breaker;
 pub mod certificates;
+pub mod cluster;
 pub mod distribution;
 pub mod doctor;
 pub mod engine;
@@ -34,6 +35,7 @@ pub mod server;
 pub mod tls;
 
 pub use breaker::Breaker;
+pub use cluster::Cluster;
 pub use distribution::Distribution;
 pub use doctor::{Diagnosis, doctor};
 pub use forge::Forge;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cluster::Cluster;
 use crate::program::{Outcome, Program};
 use crate::railhead;
 
@@ -34,6 +35,13 @@ impl Operator {
     /// Writes the site file again.
     pub fn site(&self, site: &str) {
         fs::write(self.home.join("railhead.toml"), site).unwrap();
+    }
+
+    /// Where the names and addresses of a cluster are reached, with its administrator's kubeconfig.
+    #[must_use]
+    pub fn inside(mut self, cluster: &Cluster) -> Self {
+        self.program = cluster.inside(self.program);
+        self
     }
 
     /// With a variable.

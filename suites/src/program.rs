@@ -15,6 +15,7 @@ const LIMIT: Duration = Duration::from_mins(3);
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
+    first: Vec<OsString>,
     variables: Vec<(String, String)>,
     foreign: Vec<OsString>,
     directory: Option<PathBuf>,
@@ -27,13 +28,13 @@ impl Program {
     pub fn find(name: &str) -> Self {
         let path = places().map(|dir| dir.join(name)).find(|path| path.is_file());
         let path = path.unwrap_or_else(|| panic!("CANNOT RUN: {name}: not found; run tools/install"));
-        Self { path, variables: Vec::new(), foreign: Vec::new(), directory: None }
+        Self { path, first: Vec::new(), variables: Vec::new(), foreign: Vec::new(), directory: None }
     }
 
     /// The program at `path`.
     pub fn at(path: PathBuf) -> Self {
         assert!(path.is_file(), "CANNOT RUN: {}: not found", path.display());
-        Self { path, variables: Vec::new(), foreign: Vec::new(), directory: None }
+        Self { path, first: Vec::new(), variables: Vec::new(), foreign: Vec::new(), directory: None }
     }
 
     /// The same tool, run in this directory.
@@ -58,6 +59,17 @@ impl Program {
         self
     }
 
+    /// The same tool, run by `runner`, which is given `words`, this program and its arguments.
+    #[must_use]
+    pub fn run_by<A: AsRef<OsStr>>(mut self, runner: &Path, words: impl IntoIterator<Item = A>) -> Self {
+        let mut first: Vec<OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+        first.push(self.path.into_os_string());
+        first.append(&mut self.first);
+        self.first = first;
+        self.path = PathBuf::from(runner);
+        self
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -66,7 +78,7 @@ impl Program {
     /// A command to build on: nothing of standard input.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(&self.first).args(arguments).stdin(Stdio::null());
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

@@ -52,7 +52,15 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 fn all() -> Result<Vec<Step>, Failure> {
     let mut steps = vec![
         Step::new("format", || cargo_run(&["fmt", "--all", "--check"])),
-        Step::new("tools", || tools::run(command("tools/install").arg("suites"))).slow(true),
+        Step::new("tools", || {
+            tools::run(command("tools/install").arg("suites"))?;
+            // Where no cluster can run, what it needs is not worth its minutes.
+            if cluster().is_ok_and(|cluster| cluster.code() == Some(NOT_HERE)) {
+                return Ok(());
+            }
+            tools::run(command("tools/install").arg("cluster"))
+        })
+        .slow(true),
         Step::new("clippy", || {
             cargo_run(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])
         }),
@@ -80,7 +88,24 @@ fn test(chosen: &[&str]) -> Result<(), Failure> {
     cargo_run(&[&["test", "--locked", "--workspace"], chosen].concat())
 }
 
+/// The exit code of `tools/cluster check` where the machine is what is missing.
+const NOT_HERE: i32 = 3;
+
+/// Whether a cluster can run here; says what is missing.
+fn cluster() -> Result<std::process::ExitStatus, Failure> {
+    let check = command("tools/cluster").arg("check").status();
+    check.map_err(|error| Failure::Start("tools/cluster check".into(), error))
+}
+
 fn run_suite(suite: &str) -> Result<(), Failure> {
+    if suite == "cluster" {
+        let why = "see what tools/cluster says above".to_owned();
+        match cluster()?.code() {
+            Some(0) => {}
+            Some(NOT_HERE) => return Err(Failure::NotHere(why)),
+            _ => return Err(Failure::CannotRun(why)),
+        }
+    }
     let mut test = cargo();
     test.args(["test", "--locked", "--workspace", "--test", suite]);
     tools::run(test.env("RAILHEAD_BIN", target().join("release/railhead")))

@@ -14,6 +14,8 @@ pub enum Failure {
     Ended(String, ExitStatus),
     /// Something that is needed cannot be had here; the text says what and why.
     CannotRun(String),
+    /// This machine cannot do the work, whatever is installed.
+    NotHere(String),
     /// A step of [`crate::ci`] failed.
     Step(String, Box<Self>),
 }
@@ -24,7 +26,7 @@ impl fmt::Display for Failure {
             Self::Usage(text) => write!(f, "{text}"),
             Self::Start(program, error) => write!(f, "cannot start {program}: {error}"),
             Self::Ended(program, status) => write!(f, "{program} ended with {status}"),
-            Self::CannotRun(text) => write!(f, "cannot run: {text}"),
+            Self::CannotRun(text) | Self::NotHere(text) => write!(f, "cannot run: {text}"),
             Self::Step(name, failure) => write!(f, "step `{name}` failed: {failure}"),
         }
     }

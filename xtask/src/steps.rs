@@ -35,7 +35,8 @@ enum Outcome {
     Failed(Duration),
 }
 
-/// Runs the steps that `wanted` wants. A step that cannot run here is reported; when `strict`, it is a failure.
+/// Runs the steps that `wanted` wants. A step that cannot run here is reported; when `strict`, it is a failure, unless the
+/// machine is what is missing.
 pub fn run(steps: &[Step], wanted: impl Fn(&Step) -> bool, strict: bool) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut outcomes = Vec::new();
@@ -55,6 +56,7 @@ pub fn run(steps: &[Step], wanted: impl Fn(&Step) -> bool, strict: bool) -> Resu
             Err(Failure::CannotRun(why)) if !strict => {
                 outcomes.push((&step.name, Outcome::CannotRun(took, why)));
             }
+            Err(Failure::NotHere(why)) => outcomes.push((&step.name, Outcome::CannotRun(took, why))),
             Err(failure) => {
                 outcomes.push((&step.name, Outcome::Failed(took)));
                 result = Err(Failure::Step(step.name.clone(), Box::new(failure)));
@@ -118,6 +120,8 @@ mod tests {
         let steps = [Step::new("deny", || Err(Failure::CannotRun("no network".into())))];
         assert!(run(&steps, |_| true, false).is_ok());
         assert!(run(&steps, |_| true, true).is_err());
+        let steps = [Step::new("cluster", || Err(Failure::NotHere("no namespaces".into())))];
+        assert!(run(&steps, |_| true, true).is_ok());
     }
 
     #[test]
