@@ -130,7 +130,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(findings: &[Finding]) -> Self {
+    /// What findings come to, which stand in the order of mending.
+    pub fn of(findings: &[Finding]) -> Self {
         let mut seen = BTreeSet::new();
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
         let layers: Vec<Layer> =

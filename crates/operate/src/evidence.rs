@@ -39,11 +39,13 @@ pub enum Kind {
     Backup,
     /// A backup was restored to scratch, served, and pulled from.
     Drill,
+    /// What the cluster has around the registry was looked at.
+    Inspection,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
@@ -52,6 +54,7 @@ impl Kind {
         Self::PullSecretCheck,
         Self::Backup,
         Self::Drill,
+        Self::Inspection,
     ];
 
     /// The word in the document and in the file's name.
@@ -65,6 +68,7 @@ impl Kind {
             Self::PullSecretCheck => "pull-secret-check",
             Self::Backup => "backup",
             Self::Drill => "drill",
+            Self::Inspection => "inspection",
         }
     }
 }

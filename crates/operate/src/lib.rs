@@ -1,12 +1,14 @@
-//! What the operator's commands do to a site: prove it, write its pages, keep its evidence.
+//! What the operator's commands do to a site: inspect it, prove it, write its pages, keep its evidence.
 //!
-//! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it.
+//! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`inspect`] tells what the
+//! cluster has around it.
 //! [`handoff`] writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to
 //! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows.
 
 mod evidence;
 pub mod handoff;
 pub mod image;
+pub mod inspect;
 mod packages;
 pub mod programs;
 pub mod prove;

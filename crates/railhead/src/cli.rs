@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, backup, completions, config, doctor, explain, export, gc, handoff, init, org, owner, prove,
-    pull_secret, reference, repo, report, restore, retention, serve, tag, token, usage, user, verify,
+    audit, backup, completions, config, doctor, explain, export, gc, handoff, init, inspect, org, owner,
+    prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user,
+    verify,
 };
 use crate::printer::Output;
 
@@ -84,7 +85,11 @@ pub enum Command {
     Init(init::Init),
     Verify(verify::Verify),
     Doctor(doctor::Doctor),
-    /// Tell what a finding of the doctor means
+    /// Find out what there is in the cluster around the registry: release, settings, routes, storage, backups, database
+    Inspect(inspect::Inspect),
+    /// Tell in six lines how the registry is: pod, database, route, certificate, last proof, last backup
+    Status(status::Status),
+    /// Tell what a finding of the doctor or of an inspection means
     Explain(explain::Explain),
     Prove(prove::Prove),
     Handoff(handoff::Handoff),

@@ -50,6 +50,8 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
     let context = Context { common: cli.common, layers, printer };
     let done = match cli.command {
         Command::Doctor(doctor) => return doctor.run(&context),
+        Command::Inspect(inspect) => return inspect.run(&context),
+        Command::Status(status) => return status.run(&context),
         Command::Explain(explain) => explain.run(printer),
         Command::Prove(prove) => prove.run(&context),
         Command::Handoff(handoff) => handoff.run(&context),

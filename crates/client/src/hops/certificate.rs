@@ -12,6 +12,7 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error as TlsError};
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode as _;
@@ -41,6 +42,12 @@ pub(super) struct Shown<'a> {
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     /// When.
     pub(super) now: Timestamp,
+}
+
+/// What the certificates of a text say, which are PEM; what is none is left out.
+pub fn certificates(pem: &[u8]) -> Vec<CertificateSeen> {
+    let sent: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
+    read_all(&sent)
 }
 
 /// What every certificate says; one that cannot be read is left out.

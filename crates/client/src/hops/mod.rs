@@ -37,6 +37,7 @@ mod transfer;
 mod trust;
 mod walker;
 
+pub use certificate::certificates;
 pub use record::{
     Answered, Attempt, Behind, Broke, Broken, CertificateSeen, Challenged, Connected, Hop, Limits, RealmSeen,
     Redirect, Resolved, SizeLimit, Slow, Step, TlsProblem, TlsSeen, TokenSeen, Walk, WriteSeen,

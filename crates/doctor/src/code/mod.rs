@@ -7,6 +7,7 @@
 
 mod application;
 mod client;
+mod cluster;
 mod identity;
 mod limits;
 mod network;
@@ -208,6 +209,33 @@ codes! {
         LimitIdleTimeout = IDLE_TIMEOUT,
         LimitAnswerTimeout = ANSWER_TIMEOUT,
         LimitBuffering = BUFFERING,
+    }
+    cluster {
+        ReleaseNone = RELEASE_NONE,
+        ReleaseUnfinished = RELEASE_UNFINISHED,
+        ReleaseRollout = RELEASE_ROLLOUT,
+        DatabaseDown = DATABASE_DOWN,
+        StorageEphemeral = STORAGE_EPHEMERAL,
+        RouteAbsent = ROUTE_ABSENT,
+        RouteBackend = ROUTE_BACKEND,
+        TlsSecret = TLS_SECRET,
+        TlsIssue = TLS_ISSUE,
+        TlsRoute = TLS_ROUTE,
+        AppRootUrl = APP_ROOT_URL,
+        AppUnits = APP_UNITS,
+        ReleaseTwice = RELEASE_TWICE,
+        ReleaseNamespace = RELEASE_NAMESPACE,
+        ReleaseDrift = RELEASE_DRIFT,
+        BackupNone = BACKUP_NONE,
+        BackupPartly = BACKUP_PARTLY,
+        BackupFailed = BACKUP_FAILED,
+        DatabaseBackup = DATABASE_BACKUP,
+        StorageNode = STORAGE_NODE,
+        StorageFills = STORAGE_FILLS,
+        RouteNodePort = ROUTE_NODE_PORT,
+        ClusterRight = RIGHT,
+        AppImplicit = APP_IMPLICIT,
+        StorageShared = STORAGE_SHARED,
     }
 }
 

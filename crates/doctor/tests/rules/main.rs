@@ -94,7 +94,9 @@ fn every_case_gets_its_findings_and_no_other() {
 #[test]
 fn every_code_is_found_by_some_case() {
     let found: BTreeSet<Code> = all().into_iter().flat_map(|case| case.expected).collect();
-    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !found.contains(code)).collect();
+    // Those of the cluster's objects are found without a walk, and have their cases where they are found.
+    let walked = Code::ALL.iter().filter(|code| code.story().hop != "cluster");
+    let missing: Vec<&Code> = walked.filter(|code| !found.contains(code)).collect();
     assert!(missing.is_empty(), "no case has {missing:?}");
 }
 

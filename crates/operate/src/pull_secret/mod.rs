@@ -19,3 +19,5 @@ pub use expiry::Expiry;
 pub use image::ImageName;
 pub use manifest::{Entry, Manifest, ManifestError, Rotated};
 pub use sops::{Sops, SopsError};
+pub use yaml::YamlError;
+pub(crate) use yaml::read as read_yaml;

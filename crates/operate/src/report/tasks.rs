@@ -13,6 +13,10 @@ use crate::site::Site;
 pub enum Need {
     /// The diagnosis: what was found first, and what is left.
     Diagnosis,
+    /// What the cluster has around the registry, where an inspection was made.
+    Inventory,
+    /// Where the packages are and what backs them up, where an inspection was made.
+    Durability,
     /// No finding of these layers is left.
     Clear(&'static [Layer]),
     /// Login, push and pull worked.
@@ -44,7 +48,7 @@ pub struct Row {
 
 /// Every task, in order.
 pub const TASKS: &[Row] = &[
-    Row { id: "T01", title: "Inventory and diagnosis", needs: &[Need::Diagnosis] },
+    Row { id: "T01", title: "Inventory and diagnosis", needs: &[Need::Diagnosis, Need::Inventory] },
     Row {
         id: "T02",
         title: "The registry is configured",
@@ -61,6 +65,7 @@ pub const TASKS: &[Row] = &[
         id: "T06",
         title: "Backup and retention",
         needs: &[
+            Need::Durability,
             Need::Newest {
                 kind: "backup",
                 what: "a backup of the images",
@@ -139,6 +144,8 @@ impl Need {
     fn look(&self, history: &History, site: &Site) -> Found {
         match self {
             Self::Diagnosis => diagnosis(history),
+            Self::Inventory => inventory(history),
+            Self::Durability => durability(history),
             Self::Clear(layers) => clear(history, layers),
             Self::Proof => proof(history, site),
             Self::ClusterPull => cluster_pull(history, site),
@@ -175,6 +182,86 @@ fn diagnosis(history: &History) -> Found {
         found.evidence.push(document.source());
     }
     found.facts.extend(newest.list("/walks").iter().filter_map(route_words));
+    found
+}
+
+/// A text of a part of a document; empty where there is none.
+fn part<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Not every registry is in a cluster, so nothing is missing without an inspection.
+fn inventory(history: &History) -> Found {
+    let mut found = Found::new();
+    let Some(newest) = history.newest("inspection") else { return found };
+    found.evidence.push(newest.source());
+    for release in newest.list("/inventory/releases") {
+        let text = |name: &str| release[name].as_str().unwrap_or_default();
+        found.fact(format!(
+            "{}: release {}/{}, revision {}, {}, chart {}, app version {}",
+            newest.day(),
+            text("namespace"),
+            text("name"),
+            release["revision"],
+            text("status"),
+            text("chart"),
+            text("app_version")
+        ));
+    }
+    for service in newest.list("/inventory/services") {
+        let ports = service["ports"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let ports: Vec<&str> = ports.collect();
+        found.fact(format!(
+            "Service {} ({}): {}",
+            part(service, "/name"),
+            part(service, "/kind"),
+            ports.join(", ")
+        ));
+    }
+    for setting in newest.list("/inventory/settings") {
+        let named = (part(setting, "/section"), part(setting, "/key"));
+        if [("server", "ROOT_URL"), ("packages", "ENABLED"), ("packages", "LIMIT_SIZE_CONTAINER")]
+            .contains(&named)
+        {
+            let value = setting["value"]
+                .as_str()
+                .map_or_else(|| format!("{} by default", part(setting, "/default")), str::to_owned);
+            found.fact(format!("[{}] {} is {value}", named.0, named.1));
+        }
+    }
+    found.facts.extend(errors(newest).map(|finding| format!("{}: {}", newest.day(), finding_words(finding))));
+    found
+}
+
+fn durability(history: &History) -> Found {
+    let mut found = Found::new();
+    let Some(newest) = history.newest("inspection") else { return found };
+    found.evidence.push(newest.source());
+    if let Some(storage) = newest.result().pointer("/inventory/storage").filter(|storage| !storage.is_null())
+    {
+        let of_claim = match part(storage, "/claim") {
+            "" => String::new(),
+            claim => format!(
+                " on the claim {claim}, class {}, volume {}",
+                part(storage, "/class"),
+                part(storage, "/volume")
+            ),
+        };
+        found.fact(format!("{}: packages are in {}{of_claim}", newest.day(), part(storage, "/place")));
+        if let Some(bytes) = storage["packages_bytes"].as_u64() {
+            let of = storage["size_bytes"]
+                .as_u64()
+                .map_or_else(String::new, |size| format!(" of {} MiB", size >> 20));
+            found.fact(format!("{} MiB{of} are used by packages", bytes >> 20));
+        }
+    }
+    let backups = newest.list("/inventory/backups");
+    if backups.is_empty() {
+        found.fact("No backup is scheduled in the cluster");
+    }
+    found.facts.extend(
+        backups.iter().map(|backup| format!("{}: {}", part(backup, "/object"), part(backup, "/why"))),
+    );
     found
 }
 

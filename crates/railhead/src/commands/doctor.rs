@@ -22,6 +22,7 @@ use serde::Serialize;
 
 pub use self::asked::owner;
 use self::asked::{Host, duration, resolution};
+pub use self::print::findings;
 use super::Context;
 use super::operator::{account, block_on, keep, path, routes_or, site_of, token, warn_of_plain};
 use crate::failure::{Exit, Failure, Result};

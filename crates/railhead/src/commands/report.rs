@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, Result};
 
 /// Gather the evidence of a site as one document, task by task, with what is missing
 ///
-/// Reads what doctor, prove, handoff and pull-secret wrote into the site's directory of evidence, and writes Markdown, or
+/// Reads what inspect, doctor, prove, handoff and pull-secret wrote into the site's directory of evidence, and writes Markdown, or
 /// with --output json JSON. The same evidence gives the same report.
 #[derive(Debug, Args)]
 pub struct Report {

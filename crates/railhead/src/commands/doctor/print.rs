@@ -10,10 +10,7 @@ use crate::printer::{clean, table};
 /// The whole report, and where it is kept.
 pub fn text(diagnosis: &Diagnosis, evidence: Option<&Path>) -> String {
     let mut text = table(&HEAD, &rows(diagnosis));
-    for (index, finding) in diagnosis.findings.iter().enumerate() {
-        text.push('\n');
-        one(&mut text, index + 1, finding);
-    }
+    text.push_str(&findings(&diagnosis.findings, "routes"));
     let errors = diagnosis.findings.iter().any(|finding| finding.severity == Severity::Error);
     let _ = write!(text, "\n{}: {}\n", diagnosis.host, diagnosis.verdict.text);
     if errors {
@@ -25,15 +22,25 @@ pub fn text(diagnosis: &Diagnosis, evidence: Option<&Path>) -> String {
     text
 }
 
-fn one(text: &mut String, number: usize, finding: &Finding) {
+/// Findings, numbered; `at` is the word for where they were found.
+pub fn findings(findings: &[Finding], at: &str) -> String {
+    let mut text = String::new();
+    for (index, finding) in findings.iter().enumerate() {
+        text.push('\n');
+        one(&mut text, index + 1, finding, at);
+    }
+    text
+}
+
+fn one(text: &mut String, number: usize, finding: &Finding, at: &str) {
     let Finding { code, title, severity, layer, owner, routes, evidence, fix } = finding;
     let _ = writeln!(text, "{number}. {code}  {title}");
     let owner = owner.as_deref().unwrap_or("not named");
     let _ = writeln!(
         text,
-        "   {severity} · layer {layer} · owner {} · routes {}",
+        "   {severity} · layer {layer} · owner {} · {at} {}",
         clean(owner),
-        routes.join(", ")
+        clean(&routes.join(", "))
     );
     for line in evidence {
         let _ = writeln!(text, "   - {}", clean(&line.replace('\n', " ")));
