@@ -14,6 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
 
 use crate::program::{Outcome, Program};
+use crate::server::Server;
 
 /// The host of the forge.
 pub const FORGE_HOST: &str = "forge.test";
@@ -182,6 +183,24 @@ impl Cluster {
         println!("the forge is up after {} ms", from.elapsed().as_millis());
     }
 
+    /// Starts Traefik as the ingress controller of the class `traefik`, on the node's ports 80 and 443.
+    pub fn traefik(&self) -> Server {
+        self.apply(CLASS);
+        let words = [
+            "--entrypoints.web.address=:80",
+            "--entrypoints.websecure.address=:443",
+            "--entrypoints.websecure.http.tls=true",
+            "--providers.kubernetesingress=true",
+            "--log.level=INFO",
+        ];
+        // It takes the API server of the kubeconfig, as it does nowhere but in tests.
+        let mut server = Server::start("traefik", self.tool("traefik").command(words));
+        server.wait_for("its provider", |log| {
+            log.contains("Starting provider *ingress.Provider").then_some(())
+        });
+        server
+    }
+
     /// `helm upgrade --install` of the forge with more words.
     pub fn helm(&self, words: &[&str]) -> Outcome {
         let chart = chart();
@@ -229,6 +248,13 @@ kind: PersistentVolume
 metadata: {name: gitea-shared-storage}
 spec: {capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], storageClassName: local-path, hostPath: {path: DIRECTORY}}
 "#;
+
+const CLASS: &str = r"
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: traefik}
+spec: {controller: traefik.io/ingress-controller}
+";
 
 /// The values that the team installed it with.
 pub const VALUES: &str = r#"

@@ -163,6 +163,19 @@ fn a_route_is_judged_by_where_it_leads_and_by_its_certificate() {
         "{status}"
     );
     assert!(status.stdout.contains("default/forge-tls is valid until"), "{status}");
+    // What is said to be a good route is one: the challenge of the registry comes through the ingress controller.
+    let traefik = cluster.traefik();
+    let authority = cluster.authority();
+    let curl = cluster.tool("curl");
+    let ask = || curl.run(["-si", "--cacert", authority.to_str().unwrap(), "https://forge.test/v2/"]);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let mut answer = ask();
+    // It takes the objects up a moment after it has started.
+    while !answer.stdout.contains("registry/2.0") && std::time::Instant::now() < until {
+        answer = ask();
+    }
+    drop(traefik);
+    assert!(answer.stdout.starts_with("HTTP/2 401"), "{answer}");
     cluster.api(async |api| {
         use railhead_cluster::kinds;
         assert!(api.delete(&kinds::INGRESS, Some("default"), "registry").await.unwrap());
