@@ -78,7 +78,11 @@ impl Scrubber {
     async fn walk_on(&self, walk: &mut Walk, now: Timestamp) -> Result<Duration> {
         let catalog = self.registry.catalog();
         let Some(mut round) = catalog.claim_scrub(&self.who, now, now.plus_millis(TURN)).await? else {
-            self.show(&catalog.scrub_round().await?, None);
+            // Whoever asks this replica is told the same as where another one walks.
+            let round = catalog.scrub_round().await?;
+            let whole = if is_ended(&round) { None } else { Some(self.whole(walk, &round).await?) };
+            self.show(&round, whole);
+            self.count_damaged().await?;
             return Ok(PAUSE_MOST);
         };
         if walk.healed_at.is_none_or(|at| at.elapsed() >= HEAL_EVERY) {

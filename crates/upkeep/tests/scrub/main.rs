@@ -3,5 +3,6 @@
 
 mod found;
 mod healed;
+mod replicas;
 mod rounds;
 mod world;

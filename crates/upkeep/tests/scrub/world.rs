@@ -24,24 +24,29 @@ pub struct World {
 
 impl World {
     pub async fn memory() -> Self {
-        Self::on(Store::Memory(MemoryStore::default()), None, None).await
+        Self::on(Place::sqlite().unwrap(), Store::Memory(MemoryStore::default()), None, None).await
+    }
+
+    /// One that replicas may share. `None` where Postgres is not installed, which is no reason to pass in CI.
+    pub async fn shared() -> Option<Self> {
+        let place = Place::postgres().unwrap()?;
+        Some(Self::on(place, Store::Memory(MemoryStore::default()), None, None).await)
     }
 
     pub async fn files() -> Self {
         let home = tempfile::tempdir().unwrap();
         let store = Store::Files(FileStore::open(home.path()).unwrap());
-        Self::on(store, Some(home), None).await
+        Self::on(Place::sqlite().unwrap(), store, Some(home), None).await
     }
 
     /// `None` where no S3 server is installed, which is no reason to pass in CI.
     pub async fn s3() -> Option<Self> {
         let s3 = MotoServer::start_if_installed().await.unwrap()?;
         let store = Store::S3(S3Store::new(&s3.config("scrub")).unwrap());
-        Some(Self::on(store, None, Some(s3)).await)
+        Some(Self::on(Place::sqlite().unwrap(), store, None, Some(s3)).await)
     }
 
-    async fn on(store: Store, home: Option<tempfile::TempDir>, s3: Option<MotoServer>) -> Self {
-        let place = Place::sqlite().unwrap();
+    async fn on(place: Place, store: Store, home: Option<tempfile::TempDir>, s3: Option<MotoServer>) -> Self {
         let catalog = place.open().await.unwrap();
         catalog.create_organisation("team", NOW).await.unwrap();
         let registry = Registry::new(catalog, store, Settings::default());
@@ -53,6 +58,13 @@ impl World {
         self.registry.catalog().close().await.unwrap();
         let catalog = self.place.open().await.unwrap();
         self.registry = Registry::new(catalog, self.registry.store().clone(), Settings::default());
+    }
+
+    /// A scrubber of another process on the same catalog and store.
+    pub async fn replica(&self) -> Scrubber {
+        let catalog = self.place.open().await.unwrap();
+        let registry = Registry::new(catalog, self.registry.store().clone(), Settings::default());
+        scrubber(registry, Vec::new())
     }
 
     pub async fn push(&self, name: &str, content: impl Into<Bytes>) -> Digest {
@@ -121,8 +133,7 @@ impl World {
     }
 
     pub fn scrubber(&self, sources: Vec<Arc<dyn Source>>) -> Scrubber {
-        let round = Duration::from_hours(10 * 24);
-        Scrubber::new(self.registry.clone(), scrub::Settings { round, most_per_second: 0, sources })
+        scrubber(self.registry.clone(), sources)
     }
 
     pub async fn verify(&self) -> Verified {
@@ -132,6 +143,12 @@ impl World {
     pub async fn is_served(&self, name: &str, digest: &Digest) -> bool {
         self.registry.blob(&repository(name), digest, NOW).await.is_ok()
     }
+}
+
+/// A round takes ten days.
+fn scrubber(registry: Registry, sources: Vec<Arc<dyn Source>>) -> Scrubber {
+    let round = Duration::from_hours(10 * 24);
+    Scrubber::new(registry, scrub::Settings { round, most_per_second: 0, sources })
 }
 
 pub fn repository(name: &str) -> RepositoryName {
