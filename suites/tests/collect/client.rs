@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use railhead_oci::Digest;
-use railhead_suites::Random;
 use railhead_suites::http::{Answer, Http};
 use railhead_suites::image::{CONFIG, LAYER, MANIFEST, descriptor};
 use railhead_suites::registry::TEAM;
+use railhead_suites::{Gate, Random};
 use serde_json::json;
 
 use crate::LEASE;
 use crate::book::{Book, Kept};
-use crate::gate::Gate;
 
 const REPOSITORIES: usize = 4;
 const CONTENTS: usize = 24;
@@ -130,7 +129,7 @@ impl Client {
             Self::check_refusal(&answer, &told);
             self.figures.late += 1;
             for content in &contents {
-                if text(&answer).contains(&Digest::sha256(content).to_string()) {
+                if answer.text().contains(&Digest::sha256(content).to_string()) {
                     self.blob(&path, content, &mut told);
                 }
             }
@@ -142,7 +141,7 @@ impl Client {
 
     /// A manifest was refused: that may only be for a blob whose lease has ended.
     fn check_refusal(answer: &Answer, told: &Told) {
-        let text = text(answer);
+        let text = answer.text();
         assert_eq!(answer.status, 404, "{text}");
         assert!(text.contains("MANIFEST_BLOB_UNKNOWN"), "{text}");
         for (digest, asked) in told.iter().filter(|(digest, _)| text.contains(*digest)) {
@@ -189,7 +188,7 @@ impl Client {
                     true
                 }
                 202 if mount => self.finish(&answer, content, &digest),
-                status => panic!("POST {target}: {status} {}", text(&answer)),
+                status => panic!("POST {target}: {status} {}", answer.text()),
             };
             if done {
                 // A blob of an image is told of more than once; what counts is the last time.
@@ -206,7 +205,7 @@ impl Client {
         let target = format!("{location}{joint}digest={digest}");
         match self.gate.pass().send("PUT", &target, &[OCTETS], content) {
             Ok(answer) => {
-                assert_eq!(answer.status, 201, "PUT {target}: {}", text(&answer));
+                assert_eq!(answer.status, 201, "PUT {target}: {}", answer.text());
                 self.figures.uploaded += 1;
                 true
             }
@@ -218,11 +217,11 @@ impl Client {
         let Some(kept) = self.book.any(Some(self.at), self.random.next()) else { return };
         let by_digest = format!("{}/manifests/{}", kept.path, kept.digest);
         let manifest = self.answered(|http| http.send("GET", &by_digest, &[("Accept", "*/*")], b""));
-        assert_eq!(manifest.status, 200, "{by_digest} is kept: {}", text(&manifest));
+        assert_eq!(manifest.status, 200, "{by_digest} is kept: {}", manifest.text());
         let target = format!("{}/manifests/c{}-t{}", kept.path, self.at, self.random.below(6));
         let fields = [("Content-Type", MANIFEST)];
         let answer = self.answered(|http| http.send("PUT", &target, &fields, &manifest.body));
-        assert_eq!(answer.status, 201, "{target}: {}", text(&answer));
+        assert_eq!(answer.status, 201, "{target}: {}", answer.text());
         self.figures.retagged += 1;
     }
 
@@ -232,7 +231,7 @@ impl Client {
         let target = format!("{}/manifests/{}", kept.path, kept.digest);
         let answer = self.answered(|http| http.send("DELETE", &target, &[], b""));
         // The answer to the first try may have been lost in a kill.
-        assert!(matches!(answer.status, 202 | 404), "DELETE {target}: {} {}", answer.status, text(&answer));
+        assert!(matches!(answer.status, 202 | 404), "DELETE {target}: {} {}", answer.status, answer.text());
         self.figures.deleted += 1;
     }
 
@@ -240,7 +239,7 @@ impl Client {
     fn leave_an_upload(&mut self) {
         let target = format!("{}/blobs/uploads/", self.path());
         let begun = self.answered(|http| http.send("POST", &target, &[], b""));
-        assert_eq!(begun.status, 202, "{}", text(&begun));
+        assert_eq!(begun.status, 202, "{}", begun.text());
         let location = begun.header("location").expect("an upload's answer has a Location").to_owned();
         // A kill may meet it: it is left in any case.
         let _ = self.gate.pass().send("PATCH", &location, &[OCTETS], &self.random.bytes(1000));
@@ -278,12 +277,7 @@ impl Client {
 
 /// An answer has to be the content that the path's digest names.
 pub fn check_object(path: &str, answer: &Answer) {
-    assert_eq!(answer.status, 200, "{path} is kept: {}", text(answer));
+    assert_eq!(answer.status, 200, "{path} is kept: {}", answer.text());
     let (_, digest) = path.rsplit_once('/').unwrap();
     assert_eq!(Digest::sha256(&answer.body).to_string(), digest, "wrong bytes at {path}");
-}
-
-/// The body of an answer, for messages.
-pub fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(&answer.body).into_owned()
 }

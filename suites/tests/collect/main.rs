@@ -1,21 +1,21 @@
-//! Collection runs without pause while many clients push, retag, mount, delete and pull, and the server is killed at random
+//! Collection runs without pause while many clients push, retag, mount, delete and pull, and servers are killed at random
 //! moments: no reference that is kept may ever fail to pull in full, and in the end nothing is left that no reference needs.
 //!
 //! Leases and graces are seconds here, so that what a client was told ends all the time. Clients (`client.rs`) share a small
 //! pool of blobs across repositories, so that a blob is freed here while it is needed there; they write down what is kept
-//! (`book.rs`). A collector asks for one run after another. The main thread kills the server and starts it again. In the end
-//! the book is compared with registry, catalog and store (`remains.rs`).
+//! (`book.rs`). Collectors ask each server for one run after another. The main thread kills servers and starts them again. In
+//! the end the book is compared with registry, catalog and store (`remains.rs`).
 //!
-//! `SUITES_COLLECT_SECONDS` says for how long (60), `SUITES_SEED` repeats the random choices of another run.
+//! The same runs on one server with SQLite and files, and on two replicas with one Postgres and one bucket (`place.rs`),
+//! where a client is served by the other replica when one is killed.
+//!
+//! `SUITES_COLLECT_SECONDS` says for how long (60, with replicas 45), `SUITES_SEED` repeats the random choices of another run.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
 
 mod book;
 mod client;
-#[path = "../crash/gate.rs"]
-mod gate;
-#[path = "../crash/leftovers.rs"]
-mod leftovers;
+mod place;
 mod remains;
 
 use std::sync::Arc;
@@ -24,13 +24,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use railhead_suites::http::Http;
-use railhead_suites::railhead::Options;
 use railhead_suites::registry::{OWNER, TEAM};
-use railhead_suites::{Railhead, Random};
+use railhead_suites::{Gate, Railhead, Random, number};
 
 use crate::book::Book;
 use crate::client::{Client, Figures, Pool};
-use crate::gate::Gate;
+use crate::place::Place;
 
 const CLIENTS: usize = 8;
 /// Seconds.
@@ -39,15 +38,22 @@ const CONFIGURATION: &str = "[collection]\ninterval_seconds = 1\nlease_seconds =
 
 #[test]
 fn kept_references_stay_whole_while_collection_runs_and_the_server_is_killed() {
-    let length = Duration::from_secs(number("SUITES_COLLECT_SECONDS").unwrap_or(60));
-    let seed = number("SUITES_SEED").unwrap_or_else(|| Random::from_clock().next());
-    println!("{} s, SUITES_SEED={seed}", length.as_secs());
-    let mut random = Random::new(seed);
     let scratch = tempfile::tempdir().unwrap();
-    let configuration = scratch.path().join("site.toml");
-    std::fs::write(&configuration, CONFIGURATION).unwrap();
-    let arguments = vec!["--config".to_owned(), configuration.display().to_string()];
-    let mut railhead = Railhead::start(scratch.path(), Options { arguments, ..Options::default() });
+    run("one server, SQLite and files", Place::local(scratch.path()), 60);
+}
+
+#[test]
+fn kept_references_stay_whole_while_two_replicas_collect_and_are_killed() {
+    let scratch = tempfile::tempdir().unwrap();
+    run("two replicas, Postgres and S3", Place::shared(scratch.path()), 45);
+}
+
+fn run(what: &str, mut place: Place, seconds: u64) {
+    let length = Duration::from_secs(number("SUITES_COLLECT_SECONDS").unwrap_or(seconds));
+    let seed = number("SUITES_SEED").unwrap_or_else(|| Random::from_clock().next());
+    println!("{what}: {} s, SUITES_SEED={seed}", length.as_secs());
+    let mut random = Random::new(seed);
+    let railhead = &place.replicas[0];
     railhead.user(OWNER, "correct horse battery staple");
     railhead.organisation(TEAM, &[(OWNER, "owner")]);
     // With a quota every upload reserves room, which has to come back.
@@ -56,43 +62,86 @@ fn kept_references_stay_whole_while_collection_runs_and_the_server_is_killed() {
     railhead.cli(["user", "create", "root", "--admin"]).ok();
     let admin = railhead.token("root", &["admin"]);
 
-    let gate = Arc::new(Gate::new(login(&railhead, &token)));
+    let gate = Arc::new(Gate::new(place.replicas.iter().map(|replica| login(replica, &token))));
     let (book, pool) = (Arc::new(Book::default()), Arc::new(Pool::new(&mut random)));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|at| Client::new(at, seed, Arc::clone(&gate), Arc::clone(&book), Arc::clone(&pool)))
         .map(|client| thread::spawn(|| client.run()))
         .collect();
     let runs = Arc::new(AtomicU64::new(0));
-    let collector = {
-        let (gate, runs) = (Arc::clone(&gate), Arc::clone(&runs));
-        thread::spawn(move || collect(&gate, &admin, &runs))
-    };
+    let collectors: Vec<_> = (0..place.replicas.len())
+        .map(|at| {
+            let (gate, runs, admin) = (Arc::clone(&gate), Arc::clone(&runs), admin.clone());
+            thread::spawn(move || collect(&gate, at, &admin, &runs))
+        })
+        .collect();
 
     let (from, mut kills) = (Instant::now(), 0);
     while from.elapsed() < length {
         // Not a pause to wait for something: the moment of the kill is what is drawn by lot.
         thread::sleep(Duration::from_millis(50 + random.below(3000)));
-        gate.close();
-        railhead.kill9();
-        railhead.restart();
-        kills += 1;
-        let http = login(&railhead, &token);
-        gate.wait_until_all_are_at_it(CLIENTS + 1);
-        gate.open(http);
+        kills += kill_some(&mut place, &gate, &token, &mut random);
     }
     gate.end();
     let figures: Vec<Figures> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    collector.join().unwrap();
+    for collector in collectors {
+        collector.join().unwrap();
+    }
     let took = from.elapsed();
 
-    let references = remains::check(&mut railhead, &book, &token);
+    let references = remains::check(&mut place, &book, &token);
+    say(what, took, kills, runs.load(Ordering::Relaxed), &figures, references);
+}
+
+/// Kills one of the servers, or all of them in one case of four, and starts them again. Gives the number of kills.
+fn kill_some(place: &mut Place, gate: &Gate, token: &str, random: &mut Random) -> usize {
+    let count = place.replicas.len();
+    let all = count == 1 || random.below(4) == 0;
+    let one = random.below(count as u64) as usize;
+    let victims: Vec<usize> = (0..count).filter(|at| all || *at == one).collect();
+    for at in &victims {
+        gate.close(*at);
+        place.replicas[*at].kill9();
+    }
+    if all {
+        gate.wait_until_all_are_at_it(CLIENTS + count);
+    } else {
+        gate.check();
+        // For so long the other replica has the registry to itself: drawn by lot as well.
+        thread::sleep(Duration::from_millis(random.below(1500)));
+    }
+    for at in &victims {
+        place.replicas[*at].restart();
+        gate.open(*at, login(&place.replicas[*at], token));
+    }
+    victims.len()
+}
+
+/// Asks one replica for one run after another.
+fn collect(gate: &Gate, at: usize, admin: &str, runs: &AtomicU64) {
+    while !gate.ended() {
+        let http = Http { authorization: format!("Bearer {admin}"), ..gate.pass_at(at) };
+        if let Ok(answer) = http.send("POST", "/api/v1/collection", &[], b"{}") {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn login(railhead: &Railhead, token: &str) -> Http {
+    let scopes: Vec<String> =
+        client::repositories().map(|name| format!("repository:{name}:pull,push,delete")).collect();
+    let login = Http::login(railhead.address(), OWNER, token, &scopes);
+    login.unwrap_or_else(|error| panic!("cannot log in: {error}\n{}", railhead.server().log()))
+}
+
+fn say(what: &str, took: Duration, kills: usize, runs: u64, figures: &[Figures], references: usize) {
     let sum = |of: fn(&Figures) -> usize| figures.iter().map(of).sum::<usize>();
     println!(
-        "{} s, {kills} kills, {CLIENTS} clients, {} runs of collection; {} images pushed, {} retagged, {} deleted, {} pulled \
-         in full meanwhile ({} blobs); blobs: {} found by HEAD, {} mounted, {} uploaded, {} sent again as a lease had ended; \
-         {references} references checked in the end",
+        "{what}: {} s, {kills} kills, {CLIENTS} clients, {runs} runs of collection; {} images pushed, {} retagged, {} deleted, \
+         {} pulled in full meanwhile ({} blobs); blobs: {} found by HEAD, {} mounted, {} uploaded, {} sent again as a lease \
+         had ended; {references} references checked in the end",
         took.as_secs(),
-        runs.load(Ordering::Relaxed),
         sum(|figures| figures.pushed),
         sum(|figures| figures.retagged),
         sum(|figures| figures.deleted),
@@ -107,28 +156,5 @@ fn kept_references_stay_whole_while_collection_runs_and_the_server_is_killed() {
         sum(|figures| figures.found) > 0 && sum(|figures| figures.mounted) > 0,
         "the load shares no blobs"
     );
-    assert!(sum(|figures| figures.deleted) > 0 && runs.load(Ordering::Relaxed) > 0, "nothing was collected");
-}
-
-/// Asks for one run after another.
-fn collect(gate: &Gate, admin: &str, runs: &AtomicU64) {
-    while !gate.ended() {
-        let http = Http { authorization: format!("Bearer {admin}"), ..gate.pass() };
-        if let Ok(answer) = http.send("POST", "/api/v1/collection", &[], b"{}") {
-            assert_eq!(answer.status, 200, "{}", client::text(&answer));
-            runs.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-fn login(railhead: &Railhead, token: &str) -> Http {
-    let scopes: Vec<String> =
-        client::repositories().map(|name| format!("repository:{name}:pull,push,delete")).collect();
-    let login = Http::login(railhead.address(), OWNER, token, &scopes);
-    login.unwrap_or_else(|error| panic!("cannot log in: {error}\n{}", railhead.server().log()))
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let value = std::env::var(variable).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is '{value}'; it has to be a number")))
+    assert!(sum(|figures| figures.deleted) > 0 && runs > 0, "nothing was collected");
 }

@@ -5,37 +5,40 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use railhead_suites::Railhead;
-use rusqlite::{Connection, OpenFlags};
+use railhead_suites::leftovers::assert_none;
 
 use crate::book::Book;
 use crate::client::check_object;
-use crate::{leftovers, login};
+use crate::login;
+use crate::place::Place;
 
 /// How long collection may take to its end; leases are over after six seconds.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Pulls everything that is kept, waits until nothing waits for collection, and compares. Gives the number of references
-/// that were checked.
-pub fn check(railhead: &mut Railhead, book: &Book, token: &str) -> usize {
-    assert!(railhead.sigterm(), "SIGTERM must end the server with exit code 0");
-    railhead.restart();
-    wait(railhead);
-    let http = login(railhead, token);
+/// Pulls everything that is kept, from each replica in turn, waits until nothing waits for collection, and compares. Gives
+/// the number of references that were checked.
+pub fn check(place: &mut Place, book: &Book, token: &str) -> usize {
+    for replica in &mut place.replicas {
+        assert!(replica.sigterm(), "SIGTERM must end the server with exit code 0");
+        replica.restart();
+    }
+    wait(&place.replicas[0]);
+    let https: Vec<_> = place.replicas.iter().map(|replica| login(replica, token)).collect();
     let mut references = 0;
-    for kept in book.all() {
+    for (at, kept) in book.all().into_iter().enumerate() {
         let mut paths = vec![format!("{}/manifests/{}", kept.path, kept.digest)];
         paths.extend(kept.blobs.iter().map(|blob| format!("{}/blobs/{blob}", kept.path)));
         for path in &paths {
-            let answer = http.send("GET", path, &[("Accept", "*/*")], b"");
+            let answer = https[at % https.len()].send("GET", path, &[("Accept", "*/*")], b"");
             check_object(path, &answer.unwrap_or_else(|error| panic!("GET {path}: {error}")));
         }
         references += paths.len();
     }
-    let recount = railhead.cli(["usage", "--recount", "--output", "json"]).ok().stdout;
+    let recount = place.replicas[0].cli(["usage", "--recount", "--output", "json"]).ok().stdout;
     let recount: serde_json::Value = serde_json::from_str(&recount).unwrap();
     assert_eq!(recount["differences"], serde_json::json!([]), "the usage is not what is there");
-    leftovers::check(railhead);
-    compare(railhead, book);
+    place.end();
+    compare(place, book);
     references
 }
 
@@ -55,19 +58,13 @@ fn wait(railhead: &Railhead) {
 }
 
 /// A repository has the blobs that its kept manifests need, and no other.
-fn compare(railhead: &Railhead, book: &Book) {
-    let file = railhead.data().join("catalog.sqlite");
-    let catalog = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    let mut query = catalog
-        .prepare("SELECT '/v2/' || r.name || ' ' || l.digest FROM repository_blob AS l JOIN repository AS r ON r.id = l.repository")
-        .unwrap();
-    let found: BTreeSet<String> =
-        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let needed: BTreeSet<String> = book
-        .all()
-        .iter()
-        .flat_map(|kept| kept.blobs.iter().map(|blob| format!("{} {blob}", kept.path)))
-        .collect();
-    let (lost, left) = (needed.difference(&found).count(), found.difference(&needed).count());
-    assert_eq!((lost, left), (0, 0), "links that are lost, and links that nothing needs");
+fn compare(place: &Place, book: &Book) {
+    let found = place.column(
+        "SELECT '/v2/' || r.name || ' ' || l.digest FROM repository_blob AS l JOIN repository AS r ON r.id = l.repository",
+    );
+    let kept = book.all();
+    let needed = kept.iter().flat_map(|kept| kept.blobs.iter().map(|blob| format!("{} {blob}", kept.path)));
+    let needed: BTreeSet<String> = needed.collect();
+    assert_none("links that are lost", &needed, &found);
+    assert_none("links that nothing needs", &found, &needed);
 }
