@@ -30,7 +30,7 @@ pub struct Options<'a> {
 pub struct Forge {
     program: Program,
     address: SocketAddr,
-    _server: Server,
+    server: Server,
 }
 
 impl Forge {
@@ -49,7 +49,7 @@ impl Forge {
         program.run(words.iter().chain(&more)).ok();
         let mut server = Server::start("gitea", program.command(["web"]));
         server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
-        Self { program, address, _server: server }
+        Self { program, address, server }
     }
 
     /// Where it listens.
@@ -66,6 +66,77 @@ impl Forge {
         let token = |line: &&str| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit());
         let found = said.stdout.lines().map(str::trim).find(token);
         found.unwrap_or_else(|| panic!("no token in what it said: {said}")).to_owned()
+    }
+
+    /// Asks the forge's API as its administrator; the answer has to have this status.
+    pub fn api(&self, method: &str, path: &str, body: &str, status: u16) -> serde_json::Value {
+        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
+        let fields = [("Content-Type", "application/json")];
+        let answer = http.send(method, &format!("/api/v1{path}"), &fields, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, status, "{method} {path}: {}", String::from_utf8_lossy(&answer.body));
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+
+    /// Makes the account `name`, with [`Self::password`].
+    pub fn user(&self, name: &str) {
+        let body = format!(
+            r#"{{"username":"{name}","email":"{name}@forge.test","password":"{PASSWORD}","must_change_password":false}}"#
+        );
+        self.api("POST", "/admin/users", &body, 201);
+    }
+
+    /// The password of every account.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// Makes an organisation that is `public`, `limited` or `private`.
+    pub fn organisation(&self, name: &str, visibility: &str) {
+        self.api("POST", "/orgs", &format!(r#"{{"username":"{name}","visibility":"{visibility}"}}"#), 201);
+    }
+
+    /// Makes a team of an organisation that may do `right` with packages, `read` or `write`; gives its number.
+    pub fn team(&self, organisation: &str, name: &str, right: &str, members: &[&str]) -> u64 {
+        let body = format!(
+            r#"{{"name":"{name}","permission":"read","units_map":{{"repo.code":"read","repo.packages":"{right}"}}}}"#
+        );
+        let team =
+            self.api("POST", &format!("/orgs/{organisation}/teams"), &body, 201)["id"].as_u64().unwrap();
+        for member in members {
+            self.api("PUT", &format!("/teams/{team}/members/{member}"), "", 204);
+        }
+        team
+    }
+
+    /// A token of any account with these scopes, as `["read:package"]`.
+    pub fn token_of(&self, user: &str, name: &str, scopes: &[&str]) -> String {
+        let http = Http::basic(self.address, user, PASSWORD);
+        let body = serde_json::json!({ "name": name, "scopes": scopes }).to_string();
+        let fields = [("Content-Type", "application/json")];
+        let path = format!("/api/v1/users/{user}/tokens");
+        let answer = http.send("POST", &path, &fields, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["sha1"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes the token of this name back from any account.
+    pub fn revoke_of(&self, user: &str, name: &str) {
+        let http = Http::basic(self.address, user, PASSWORD);
+        let answer = http.send("DELETE", &format!("/api/v1/users/{user}/tokens/{name}"), &[], b"").unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
+    /// Ends it without warning, as when its machine is gone.
+    pub fn kill9(&mut self) {
+        self.server.kill9();
+    }
+
+    /// Starts an ended one again, on its data.
+    pub fn restart(&mut self) {
+        let address = self.address;
+        self.server = Server::start("gitea", self.program.command(["web"]));
+        self.server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
     }
 
     /// Takes the token of this name back.

@@ -19,6 +19,8 @@ pub struct Options {
     pub tls: bool,
     /// More arguments of `railhead serve`.
     pub arguments: Vec<String>,
+    /// Variables of the environment, for the server and for every command.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A data directory and the server on it.
@@ -35,7 +37,8 @@ impl Railhead {
     /// Starts a server on a new data directory inside `scratch` and waits until it accepts connections.
     pub fn start(scratch: &Path, options: Options) -> Self {
         let data = scratch.join("data");
-        let program = program(&data);
+        let program =
+            options.variables.iter().fold(program(&data), |program, (name, value)| program.with(name, value));
         let listen = options.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut serve = vec!["serve".to_owned(), "--listen".to_owned(), listen];
         let ca = options.tls.then(|| TestCa::make(&scratch.join("tls")));
@@ -136,7 +139,9 @@ fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
 /// The address in the first URL of a whole line that the server printed.
 fn printed_address(log: &str) -> Option<SocketAddr> {
     let whole = &log[..=log.rfind('\n')?];
-    let mut urls = whole.split_whitespace().filter_map(|word| {
+    // The log names the forge by its URL; what it writes may come before what is printed.
+    let words = whole.split_whitespace().filter(|word| !word.starts_with("forge="));
+    let mut urls = words.filter_map(|word| {
         let at = word.find("http://").or_else(|| word.find("https://"))?;
         word[at..].split_once("://")
     });
@@ -179,6 +184,7 @@ mod tests {
             ("Railhead at http://127.0.0.1:8080/\n", "127.0.0.1:8080"),
             ("docs: https://example.org/x\nready https://[::1]:5000\n", "[::1]:5000"),
             ("at https://registry.test:5000\n", "[::1]:5000"),
+            ("up forge=\"http://127.0.0.1:1\"\nat http://127.0.0.1:5000\n", "127.0.0.1:5000"),
             ("{\"url\":\"https://localhost:5000\"}\n", "127.0.0.1:5000"),
         ] {
             assert_eq!(printed_address(log), Some(address.parse().unwrap()), "{log}");

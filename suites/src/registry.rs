@@ -70,7 +70,8 @@ impl Registry {
             std::fs::write(&file, configuration).unwrap();
             let configured = ["--config".to_owned(), file.to_string_lossy().into_owned()];
             let arguments = hosts.chain(configured).collect();
-            let options = Options { listen: Some(listen.to_owned()), tls: true, arguments };
+            let options =
+                Options { listen: Some(listen.to_owned()), tls: true, arguments, ..Options::default() };
             let railhead = Railhead::start(scratch.path(), options);
             let secrets = make_accounts(&railhead);
             (Kind::Product(railhead), secrets)

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use railhead_catalog::{Catalog, Timestamp};
+use railhead_forge::Forge;
 
 use crate::audit::Audit;
 use crate::bearer::Key;
 use crate::generation::Generation;
 use crate::password::Passwords;
 use crate::remember::Remembered;
+use crate::seal::Seal;
 use crate::settings::millis;
 use crate::throttle::Throttle;
 use crate::uses::Uses;
@@ -28,6 +30,7 @@ pub(crate) struct Shared {
     pub catalog: Catalog,
     pub settings: Settings,
     pub key: Key,
+    pub seal: Seal,
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub generation: Generation,
@@ -48,17 +51,10 @@ impl Access {
             .try_into()
             .map_err(|_| Error::Corrupt(format!("setting '{KEY_SETTING}' is not a key of 32 bytes")))?;
         let poll_every = (!catalog.is_exclusive()).then(|| millis(settings.remember));
-        let anonymous = Identity {
-            serial: 0,
-            principal: Principal::Anonymous,
-            token: None,
-            bearer: None,
-            expires: None,
-            generation: 0,
-            password_mark: None,
-        };
+        let anonymous = Identity::of(0, Principal::Anonymous, 0);
         Ok(Self(Arc::new(Shared {
             key: Key::new(&key),
+            seal: Seal::new(&key)?,
             passwords: Passwords::new(settings.password_cost).await?,
             throttle: Throttle::new(settings.throttle),
             generation: Generation::new(poll_every),
@@ -79,15 +75,7 @@ impl Access {
 
     /// The person on the machine itself. Only for callers that reached the control socket or the data directory.
     pub fn operator(&self) -> Arc<Identity> {
-        Arc::new(Identity {
-            serial: self.0.next_serial(),
-            principal: Principal::Operator,
-            token: None,
-            bearer: None,
-            expires: None,
-            generation: 0,
-            password_mark: None,
-        })
+        Arc::new(Identity::of(self.0.next_serial(), Principal::Operator, 0))
     }
 
     /// The `service` of challenges and bearer tokens.
@@ -103,6 +91,11 @@ impl Access {
     /// The audit.
     pub fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// The forge whose accounts these are, if they are one's.
+    pub fn forge(&self) -> Option<&Forge> {
+        self.0.settings.forge.as_ref()
     }
 
     /// The time by the clock of the settings.

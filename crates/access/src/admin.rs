@@ -61,6 +61,18 @@ impl Access {
         self.audit().write(&act, self.now()).await
     }
 
+    /// Refuses to make or change what a forge has.
+    pub(crate) fn accounts_are_here(&self) -> Result<()> {
+        match &self.0.settings.forge {
+            None => Ok(()),
+            Some(forge) => Err(Error::Invalid(format!(
+                "accounts, organisations and tokens are those of {} at {}: change them there",
+                forge.kind(),
+                forge.url()
+            ))),
+        }
+    }
+
     async fn user_named(&self, name: &str) -> Result<User> {
         let found = self.0.catalog.user(name).await?;
         found.ok_or_else(|| railhead_catalog::Error::NotFound(format!("user '{name}'")).into())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use railhead_catalog::{OwnerId, Timestamp, Token, TokenId, User};
+use railhead_forge::Login;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -43,7 +44,27 @@ impl Access {
         if let Some(identity) = self.remembered(header) {
             return Ok(identity);
         }
-        match parse(header).ok_or_else(Denial::credentials)? {
+        let credentials = parse(header).ok_or_else(Denial::credentials)?;
+        if let (Credentials::Basic { secret, .. }, Some(workloads)) =
+            (&credentials, &self.0.settings.workloads)
+            && railhead_workload::is_token(secret.expose_secret())
+        {
+            return Box::pin(self.by_workload(workloads, header, secret, from)).await;
+        }
+        if let Some(forge) = &self.0.settings.forge {
+            return match credentials {
+                Credentials::Bearer(token) if !token.expose_secret().starts_with(secret::PREFIX) => {
+                    self.by_bearer(header, &token).await
+                }
+                Credentials::Bearer(secret) => {
+                    Box::pin(self.by_forge(forge, header, Login::new(String::new(), secret), from)).await
+                }
+                Credentials::Basic { name, secret } => {
+                    Box::pin(self.by_forge(forge, header, Login::new(name, secret), from)).await
+                }
+            };
+        }
+        match credentials {
             Credentials::Basic { name, secret } if secret::is_token(secret.expose_secret()) => {
                 self.by_token(header, &secret, Some(&name), from).await
             }
@@ -83,14 +104,11 @@ impl Access {
             .into());
         }
         shared.uses.note(token.id, from, now);
+        let principal = account(holder.id, &holder.name, holder.admin);
         let identity = Arc::new(Identity {
-            serial: shared.next_serial(),
-            principal: account(holder.id, &holder.name, holder.admin),
             expires: token.expires_at,
             token: Some(used(&token)?),
-            bearer: None,
-            generation,
-            password_mark: None,
+            ..Identity::of(shared.next_serial(), principal, generation)
         });
         // Asked again after a minute, which notes its use.
         self.keep(header, &identity, now.plus_millis(NOTE_EVERY));
@@ -126,24 +144,20 @@ impl Access {
             return Err(disabled().into());
         }
         shared.throttle.succeeded(name);
+        let principal = account(user.owner.id, &user.owner.name, user.admin);
         let identity = Arc::new(Identity {
-            serial: shared.next_serial(),
-            principal: account(user.owner.id, &user.owner.name, user.admin),
-            token: None,
-            bearer: None,
-            expires: None,
-            generation,
             password_mark: user.password_hash.as_ref().map(mark),
+            ..Identity::of(shared.next_serial(), principal, generation)
         });
         self.keep(header, &identity, Timestamp(i64::MAX));
         Ok(identity)
     }
 
-    fn not_throttled(&self, name: &str, from: IpAddr) -> Result<(), Denial> {
+    pub(crate) fn not_throttled(&self, name: &str, from: IpAddr) -> Result<(), Denial> {
         self.0.throttle.wait(name, from, self.now()).map_or(Ok(()), |wait| Err(Denial::too_many(wait)))
     }
 
-    fn wrong_password(&self, name: &str, user: Option<&User>, from: IpAddr) {
+    pub(crate) fn wrong_password(&self, name: &str, user: Option<&User>, from: IpAddr) {
         let now = self.now();
         self.0.throttle.failed(name, from, now);
         // Only a known name is written: people type passwords into the field for the name.
@@ -170,14 +184,32 @@ impl Access {
         let generation = shared.generation.current(&shared.catalog, now).await?;
         let expires = Timestamp(claims.exp.saturating_mul(1000));
         let mut identity = Identity {
-            serial: shared.next_serial(),
-            principal: Principal::Anonymous,
-            token: None,
             bearer: Some(claims.access.iter().filter_map(crate::bearer::Access::scope).collect()),
             expires: Some(expires),
-            generation,
             password_mark: claims.pwm,
+            ..Identity::of(shared.next_serial(), Principal::Anonymous, generation)
         };
+        if let Some(workload) = claims.wrk {
+            identity.principal = Principal::Workload(workload.name.into());
+            identity.grants = Some(workload.grants.into());
+            let identity = Arc::new(identity);
+            self.keep(header, &identity, expires);
+            return Ok(identity);
+        }
+        if let Some(forge) = &shared.settings.forge {
+            let asked = self.bearer_of_forge(forge, &mut identity, claims.uid, claims.frg.as_deref());
+            let until = Box::pin(asked).await?;
+            let identity = Arc::new(identity);
+            self.keep(header, &identity, until);
+            return Ok(identity);
+        }
+        if claims.frg.is_some() {
+            return Err(Denial::new(
+                Reason::Credentials,
+                "accounts are no longer those of a forge; log in again",
+            )
+            .into());
+        }
         if let Some(id) = claims.uid {
             let used = claims.tid.map(TokenId);
             (identity.principal, identity.token) =
@@ -214,7 +246,7 @@ impl Access {
         Ok((account(user.owner.id, &user.owner.name, user.admin), token))
     }
 
-    fn keep(&self, header: &str, identity: &Arc<Identity>, until: Timestamp) {
+    pub(crate) fn keep(&self, header: &str, identity: &Arc<Identity>, until: Timestamp) {
         let until = identity.expires.map_or(until, |expires| expires.min(until));
         self.0.remembered.keep_identity(header, identity, until);
     }
@@ -234,11 +266,11 @@ fn parse(header: &str) -> Option<Credentials> {
     Some(Credentials::Basic { name: name.to_owned(), secret: secret.into() })
 }
 
-fn account(id: OwnerId, name: &str, admin: bool) -> Principal {
+pub(crate) fn account(id: OwnerId, name: &str, admin: bool) -> Principal {
     Principal::Account(Account { id, name: name.into(), admin })
 }
 
-fn disabled() -> Denial {
+pub(crate) fn disabled() -> Denial {
     Denial::new(Reason::Credentials, "the account is disabled; ask an administrator")
 }
 

@@ -11,6 +11,8 @@ use railhead_oci::{Actions, Scope};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::TokenScope;
+
 /// `{"alg":"HS256","typ":"JWT"}`
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 /// A token from a replica whose clock is ahead by so much is taken.
@@ -44,6 +46,21 @@ pub(crate) struct Claims {
     /// A mark of the password that it was asked with: a new password ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pwm: Option<String>,
+    /// What was shown to the forge, sealed: a revoked token of the forge ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frg: Option<String>,
+    /// The workload that it is of. It was checked when this was made, and its end is this one's too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrk: Option<Workload>,
+}
+
+/// A workload in a bearer token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Workload {
+    /// The rules that fitted, and its subject.
+    pub name: String,
+    /// What it may do.
+    pub grants: Vec<TokenScope>,
 }
 
 /// One entry of a bearer token's `access`.
@@ -153,6 +170,8 @@ mod tests {
             uid: Some(1),
             tid: None,
             pwm: None,
+            frg: None,
+            wrk: None,
         }
     }
 

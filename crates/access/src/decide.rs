@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use railhead_catalog::{OwnerKind, Role};
+use railhead_catalog::{OwnerKind, Role, Timestamp};
 use railhead_oci::RepositoryName;
 
 use crate::identity::Account;
@@ -20,7 +20,8 @@ impl Access {
         let now = self.now();
         let generation = self.0.generation.fresh(now)?;
         let alive = who.expires.is_none_or(|expires| now < expires);
-        (alive && self.0.remembered.allowed(who, action, repository, generation)).then_some(Decision::Allowed)
+        (alive && self.0.remembered.allowed(who, action, repository, generation, now))
+            .then_some(Decision::Allowed)
     }
 
     /// Whether `who` may do `action` on `repository`, by the rules of [`crate::rules`].
@@ -36,28 +37,35 @@ impl Access {
             return Ok(decision);
         }
         let generation = self.0.generation.current(&self.0.catalog, self.now()).await?;
-        let decision = self.find(who, action, repository, generation).await?;
+        let (decision, until) = self.find(who, action, repository, generation).await?;
         if decision.is_allowed() {
-            self.0.remembered.keep_allowed(who, action, repository, generation);
+            self.0.remembered.keep_allowed(who, action, repository, generation, until);
         }
         Ok(decision)
     }
 
-    /// The decision from the facts of the catalog.
-    async fn find(
+    /// The decision from the facts of the catalog or of the forge, and until when it counts.
+    pub(crate) async fn find(
         &self,
         who: &Identity,
         action: Action,
         repository: &RepositoryName,
         generation: u64,
-    ) -> Result<Decision> {
+    ) -> Result<(Decision, Timestamp)> {
         let who = match self.up_to_date(who, generation).await {
             Ok(who) => who,
-            Err(Error::Denied(denial)) => return Ok(Decision::Denied(denial)),
+            Err(Error::Denied(denial)) => return Ok((Decision::Denied(denial), self.now())),
             Err(error) => return Err(error),
         };
+        if let Some(grants) = &who.grants {
+            return Box::pin(self.judge_workload(&who, grants, action, repository, generation)).await;
+        }
+        if let Some(forge) = &self.0.settings.forge {
+            // Boxed, as the next: what is seldom and large would make every request's future large.
+            return Box::pin(self.judge_by_forge(forge, &who, action, repository)).await;
+        }
         let facts = self.facts(&who, action, repository).await?;
-        Ok(judge(&who, action, repository, facts))
+        Ok((judge(&who, action, repository, facts), Timestamp(i64::MAX)))
     }
 
     /// Whether `who` may see `repository` in a list of repositories: what it may pull, and for a bearer token with
@@ -69,7 +77,7 @@ impl Access {
         let generation = self.0.generation.current(&self.0.catalog, self.now()).await?;
         // Not remembered, as it would be taken for a decision about the bearer token.
         let whole = Identity { bearer: None, ..who.clone() };
-        Ok(self.find(&whole, Action::Pull, repository, generation).await?.is_allowed())
+        Ok(self.find(&whole, Action::Pull, repository, generation).await?.0.is_allowed())
     }
 
     /// `who`, unless it has expired; looked at anew when something changed since: its token may be revoked, its
@@ -81,6 +89,10 @@ impl Access {
         let Some(account) = who.account().filter(|_| who.generation != generation) else {
             return Ok(Cow::Borrowed(who));
         };
+        if who.forge.is_some() {
+            self.not_disabled(account.id).await?;
+            return Ok(Cow::Owned(Identity { generation, ..who.clone() }));
+        }
         let (principal, token) = self.alive(account.id, who.token_id(), who.password_mark.as_deref()).await?;
         Ok(Cow::Owned(Identity { principal, token, generation, ..who.clone() }))
     }
@@ -126,6 +138,7 @@ impl Access {
     /// `who` as it is now, when nothing narrows it. What administers must not come from a bearer token or a token
     /// for less: a leaked one of CI could make itself a wider one.
     pub(crate) async fn whole<'a>(&self, who: &'a Identity) -> Result<Cow<'a, Identity>> {
+        who.verified()?;
         if who.is_anonymous() {
             return Err(Denial::new(Reason::Unauthenticated, "log in to do this").into());
         }

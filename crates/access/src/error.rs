@@ -59,6 +59,11 @@ pub enum Reason {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Who knows whether this is allowed, a forge or an issuer of tokens, cannot be asked now.
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The bearer token lacks a scope that its account can get: a challenge with the precise scope helps.
     NeedsScope,
     /// The account may, but its token was made for less.
@@ -78,6 +83,7 @@ impl Reason {
             Self::Unauthenticated => "unauthenticated",
             Self::Credentials => "credentials",
             Self::TooMany { .. } => "too-many",
+            Self::Unavailable { .. } => "unavailable",
             Self::NeedsScope => "needs-scope",
             Self::TokenScope => "token-scope",
             Self::Role => "role",
@@ -114,6 +120,21 @@ impl Denial {
     /// The one answer to credentials that are not right, whatever is wrong with them.
     pub(crate) fn credentials() -> Self {
         Self::new(Reason::Credentials, "the name, password or token is not right")
+    }
+
+    /// That the forge cannot be asked, and why.
+    pub(crate) fn unavailable(why: &str) -> Self {
+        Self::later(format!("{why}; what is not public has to wait until the forge answers again"))
+    }
+
+    /// That something which this rests on cannot be asked.
+    pub(crate) fn later(message: String) -> Self {
+        Self::new(Reason::Unavailable { retry_after: railhead_forge::RETRY }, message)
+    }
+
+    /// Whether it may be otherwise in a moment.
+    pub(crate) const fn is_unavailable(&self) -> bool {
+        matches!(self.reason, Reason::Unavailable { .. })
     }
 
     pub(crate) fn busy() -> Self {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use railhead_catalog::{OwnerId, Timestamp, TokenId};
+use railhead_forge::{Login, Person};
 use railhead_oci::{RepositoryName, Scope};
 
-use crate::{Action, TokenScope};
+use crate::{Action, Denial, TokenScope};
 
 /// Who is asking, and how that was proven. Made by [`crate::Access`] alone, so holding one proves a login.
 #[derive(Clone, Debug)]
@@ -22,6 +23,21 @@ pub struct Identity {
     pub(crate) generation: u64,
     /// A mark of the password that proved it.
     pub(crate) password_mark: Option<String>,
+    /// What proved it to the forge, when that has the accounts.
+    pub(crate) forge: Option<ForgeLogin>,
+    /// What a workload may do.
+    pub(crate) grants: Option<Arc<[TokenScope]>>,
+    /// Why nobody knows who it is, when it came with a login that the forge could not be asked about. It counts as nobody.
+    pub(crate) unverified: Option<Arc<str>>,
+}
+
+/// A login that the forge took.
+#[derive(Clone, Debug)]
+pub(crate) struct ForgeLogin {
+    /// What was shown.
+    pub shown: Arc<Login>,
+    /// Whose it is.
+    pub person: Person,
 }
 
 /// Somebody.
@@ -33,6 +49,8 @@ pub enum Principal {
     Operator,
     /// An account of the catalog.
     Account(Account),
+    /// A job or a service account, by the rules that fit it and its subject.
+    Workload(Arc<str>),
 }
 
 /// An account.
@@ -55,6 +73,27 @@ pub(crate) struct UsedToken {
 }
 
 impl Identity {
+    /// Somebody without anything but a number and a principal.
+    pub(crate) const fn of(serial: u64, principal: Principal, generation: u64) -> Self {
+        Self {
+            serial,
+            principal,
+            token: None,
+            bearer: None,
+            expires: None,
+            generation,
+            password_mark: None,
+            forge: None,
+            grants: None,
+            unverified: None,
+        }
+    }
+
+    /// Refuses one that came with a login of which nobody knows whose it is, as the forge could not be asked.
+    pub fn verified(&self) -> Result<(), Denial> {
+        self.unverified.as_ref().map_or(Ok(()), |why| Err(Denial::unavailable(why)))
+    }
+
     /// Who it is.
     pub const fn principal(&self) -> &Principal {
         &self.principal
@@ -64,7 +103,7 @@ impl Identity {
     pub const fn account(&self) -> Option<&Account> {
         match &self.principal {
             Principal::Account(account) => Some(account),
-            Principal::Anonymous | Principal::Operator => None,
+            Principal::Anonymous | Principal::Operator | Principal::Workload(_) => None,
         }
     }
 
@@ -79,6 +118,7 @@ impl Identity {
             Principal::Anonymous => "anonymous",
             Principal::Operator => "operator",
             Principal::Account(account) => &account.name,
+            Principal::Workload(name) => name,
         }
     }
 
@@ -112,6 +152,7 @@ impl Identity {
     /// Whether nothing narrows what the account may do.
     pub(crate) fn is_whole(&self) -> bool {
         self.bearer.is_none()
+            && self.grants.is_none()
             && self.token.as_ref().is_none_or(|token| token.scopes.iter().any(TokenScope::is_everything))
     }
 

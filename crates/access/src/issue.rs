@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use railhead_catalog::Timestamp;
 use railhead_oci::{Actions, Scope};
 
-use crate::bearer::Claims;
-use crate::{Access, Denial, Error, Identity, Principal, Reason, Result};
+use crate::bearer::{Claims, Workload};
+use crate::{Access, Decision, Denial, Error, Identity, Principal, Reason, Result};
 
 /// Scopes that one request can ask for; further ones are not granted. No client asks for more than a few.
 pub const SCOPES_MAX: usize = 64;
@@ -49,6 +49,11 @@ impl Access {
             return Err(Denial::new(Reason::Credentials, message).into());
         }
         let granted = self.granted(who, wanted).await?;
+        if let Some(why) = &who.unverified
+            && (wanted.is_empty() || granted != wanted)
+        {
+            return Err(Denial::unavailable(why).into());
+        }
         let now = self.now();
         let issued = now.0.div_euclid(1000);
         let life = i64::try_from(self.0.settings.bearer_life.as_secs()).unwrap_or(i64::MAX);
@@ -60,7 +65,7 @@ impl Access {
         let claims = Claims {
             iss: service.clone(),
             aud: service.clone(),
-            sub: who.account().map(|account| account.name.to_string()).unwrap_or_default(),
+            sub: if who.is_anonymous() { String::new() } else { who.name().to_owned() },
             jti: BASE64.encode(id),
             iat: issued,
             nbf: issued,
@@ -69,6 +74,8 @@ impl Access {
             uid: who.account_id().map(|id| id.0),
             tid: who.token_id().map(|id| id.0),
             pwm: who.password_mark.clone(),
+            frg: who.forge.as_ref().map(|login| self.0.seal.close(&login.shown)).transpose()?,
+            wrk: workload(who),
         };
         let token = self.0.key.sign(&claims).map_err(|error| Error::Invalid(error.to_string()))?;
         Ok(IssuedBearer {
@@ -86,8 +93,11 @@ impl Access {
                 Scope::Repository { name, actions } => {
                     let mut allowed = Actions::NONE;
                     for action in actions.iter() {
-                        if self.decide(who, action.into(), name).await?.is_allowed() {
-                            allowed = allowed.with(action);
+                        match self.decide(who, action.into(), name).await? {
+                            Decision::Allowed => allowed = allowed.with(action),
+                            // "Not now" must not look like "never".
+                            Decision::Denied(denial) if denial.is_unavailable() => return Err(denial.into()),
+                            Decision::Denied(_) => {}
                         }
                     }
                     if !allowed.is_empty() {
@@ -100,4 +110,10 @@ impl Access {
         }
         Ok(granted)
     }
+}
+
+/// The workload that somebody is.
+fn workload(who: &Identity) -> Option<Workload> {
+    let grants = who.grants.as_ref()?;
+    Some(Workload { name: who.name().to_owned(), grants: grants.to_vec() })
 }

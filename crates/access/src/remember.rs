@@ -25,8 +25,8 @@ const DECISIONS: usize = 65_536;
 pub(crate) struct Remembered {
     seed: RandomState,
     headers: Cache<u64, Arc<Verdict>>,
-    /// The value is the generation.
-    decisions: Cache<(u64, Action, RepositoryName), u64>,
+    /// The value is the generation, and until when it counts.
+    decisions: Cache<(u64, Action, RepositoryName), (u64, Timestamp)>,
 }
 
 struct Verdict {
@@ -67,12 +67,21 @@ impl Remembered {
         action: Action,
         repository: &RepositoryName,
         generation: u64,
+        now: Timestamp,
     ) -> bool {
-        self.decisions.get(&(who.serial, action, repository.clone())) == Some(generation)
+        let kept = self.decisions.get(&(who.serial, action, repository.clone()));
+        kept.is_some_and(|(of, until)| of == generation && now < until)
     }
 
-    pub fn keep_allowed(&self, who: &Identity, action: Action, repository: &RepositoryName, generation: u64) {
-        self.decisions.insert((who.serial, action, repository.clone()), generation);
+    pub fn keep_allowed(
+        &self,
+        who: &Identity,
+        action: Action,
+        repository: &RepositoryName,
+        generation: u64,
+        until: Timestamp,
+    ) {
+        self.decisions.insert((who.serial, action, repository.clone()), (generation, until));
     }
 
     fn place(&self, header: &str) -> u64 {

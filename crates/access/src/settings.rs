@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use railhead_catalog::{Limit, Owner, Timestamp};
+use railhead_forge::Forge;
+use railhead_workload::Workloads;
+
+use crate::TokenScope;
 
 /// How access works. `Settings::default()` is what a server without configuration does.
 #[derive(Clone, Debug)]
@@ -23,6 +27,12 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// Where the time comes from.
     pub clock: Clock,
+    /// The forge whose accounts these are; without one, accounts are in the catalog.
+    pub forge: Option<Forge>,
+    /// Tokens of jobs and service accounts that count as logins.
+    pub workloads: Option<Workloads<TokenScope>>,
+    /// What is done when an owner of the forge was renamed, and its repositories with it.
+    pub renamed: Renamed,
 }
 
 impl Default for Settings {
@@ -35,6 +45,9 @@ impl Default for Settings {
             limits: Limits { quota: Limit::None, layer: Limit::None },
             password_cost: PasswordCost::default(),
             clock: Clock::system(),
+            forge: None,
+            workloads: None,
+            renamed: Renamed::default(),
         }
     }
 }
@@ -95,6 +108,29 @@ impl Limits {
     #[must_use]
     pub fn of(self, owner: &Owner) -> Self {
         Self { quota: owner.quota.unwrap_or(self.quota), layer: owner.layer_limit.unwrap_or(self.layer) }
+    }
+}
+
+/// What is done after a renaming.
+#[derive(Clone, Default)]
+pub struct Renamed(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Renamed {
+    /// To do this.
+    pub fn call(act: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(act)))
+    }
+
+    pub(crate) fn happened(&self) {
+        if let Some(act) = &self.0 {
+            act();
+        }
+    }
+}
+
+impl fmt::Debug for Renamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renamed")
     }
 }
 

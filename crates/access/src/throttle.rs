@@ -44,8 +44,12 @@ impl Throttle {
 
     /// How long to wait before a password of this account from this address is looked at.
     pub fn wait(&self, account: &str, from: IpAddr, now: Timestamp) -> Option<Duration> {
+        self.wait_for(&subjects(account, from), now)
+    }
+
+    fn wait_for(&self, subjects: &[Subject], now: Timestamp) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = subjects(account, from)
+        let until = subjects
             .iter()
             .filter_map(|subject| failures.get(subject))
             .map(|failures| failures.locked_until)
@@ -54,10 +58,25 @@ impl Throttle {
         u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
     }
 
+    /// How long to wait before a token of another registry's from this address is looked at: of what cannot be guessed no
+    /// account is locked, but to ask about it costs.
+    pub fn wait_from(&self, from: IpAddr, now: Timestamp) -> Option<Duration> {
+        self.wait_for(&[Subject::Address(network(from))], now)
+    }
+
+    /// A token was wrong.
+    pub fn failed_from(&self, from: IpAddr, now: Timestamp) {
+        self.count([Subject::Address(network(from))], now);
+    }
+
     /// A password was wrong.
     pub fn failed(&self, account: &str, from: IpAddr, now: Timestamp) {
+        self.count(subjects(account, from), now);
+    }
+
+    fn count<const N: usize>(&self, subjects: [Subject; N], now: Timestamp) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        for subject in subjects(account, from) {
+        for subject in subjects {
             let limit = match subject {
                 Subject::Account(_) => self.settings.account_failures,
                 Subject::Address(_) => self.settings.address_failures,

@@ -96,6 +96,15 @@ impl Catalog {
     /// The repository of that name; it is made, private, when missing. [`Error::NotFound`] when its owner does not
     /// exist.
     pub async fn ensure_repository(&self, name: &RepositoryName, now: Timestamp) -> Result<Repository> {
+        self.ensure(name, true, now).await
+    }
+
+    /// The same, for a repository whose visibility follows a forge until somebody sets it.
+    pub async fn ensure_following(&self, name: &RepositoryName, now: Timestamp) -> Result<Repository> {
+        self.ensure(name, false, now).await
+    }
+
+    async fn ensure(&self, name: &RepositoryName, decided: bool, now: Timestamp) -> Result<Repository> {
         if let Some(found) = self.repository(name).await? {
             return Ok(found);
         }
@@ -106,9 +115,9 @@ impl Catalog {
                 return Err(Error::NotFound(format!("owner '{}'", name.owner())));
             };
             let made = sql.execute(
-                "INSERT INTO repository (owner, name, visibility, created_at) VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO repository (owner, name, visibility, created_at, decided) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (name) DO NOTHING",
-                params![row.take::<OwnerId>()?, &name, Visibility::default().name(), now],
+                params![row.take::<OwnerId>()?, &name, Visibility::default().name(), now, decided],
             )?;
             if made == 1 {
                 bump_generation(sql)?;
@@ -153,7 +162,7 @@ impl Catalog {
     /// Sets who may pull.
     pub async fn set_visibility(&self, repository: RepositoryId, visibility: Visibility) -> Result<()> {
         self.write("set a repository's visibility", move |sql| {
-            let statement = "UPDATE repository SET visibility = ?2 WHERE id = ?1";
+            let statement = "UPDATE repository SET visibility = ?2, decided = 1 WHERE id = ?1";
             let rows = sql.execute(statement, params![repository, visibility.name()])?;
             changed(rows, || format!("repository {repository}"))?;
             bump_generation(sql)

@@ -196,7 +196,8 @@ impl Http {
             let fresh = kept.is_none();
             let mut sender = match kept {
                 Some(sender) => sender,
-                None => self.connect().await?,
+                // Boxed: a TLS handshake is large, and seldom needed.
+                None => Box::pin(self.connect()).await?,
             };
             match sender.try_send_request(request).await {
                 Ok(response) => {

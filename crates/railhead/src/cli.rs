@@ -4,11 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{
-    audit, backup, completions, config, doctor, explain, export, gc, handoff, init, inspect, org, owner,
-    prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user,
-    verify,
-};
+use crate::commands::{audit, backup, completions, config, credential_provider, doctor, explain, export, gc, handoff, init, inspect, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
 use crate::printer::Output;
 
 /// The container registry for a team's own forge.
@@ -115,6 +111,11 @@ pub enum Command {
     /// `skopeo copy oci-archive:FILE` take it. Without --registry the images are those of the data directory, also while it is
     /// served. Every platform of an image is in it, unless --platform takes one.
     Export(export::Export),
+    /// Give the kubelet the login of a pull, by its exec API
+    ///
+    /// The kubelet runs this itself, as its configuration says: it asks on standard input and reads the answer on
+    /// standard output. The login is a token of a service account, which the `[workloads]` rules of the registry take.
+    CredentialProvider(credential_provider::CredentialProvider),
     /// Show the configuration
     #[command(subcommand)]
     Config(config::Config),

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod failure;
+mod forge;
 mod heal;
 mod printer;
 mod site;
@@ -60,6 +61,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Init(init) => init.run(&context),
         Command::Backup(backup) => backup.run(&context),
         Command::Export(export) => export.run(&context),
+        Command::CredentialProvider(provider) => provider.run(&context),
         Command::Restore(restore) => restore.run(&context),
         Command::Serve(serve) => serve.run(context),
         Command::Config(config) => config.run(context),

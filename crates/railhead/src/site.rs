@@ -8,10 +8,11 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use railhead_access::{Access, TagRules};
+use railhead_access::{Access, TagRules, TokenScope};
 use railhead_blobs::{FileStore, S3Config, S3Store, Store};
 use railhead_catalog::{Catalog, Limit, Location};
 use railhead_registry::Registry;
+use railhead_workload::Workloads;
 use rustix::fs::{FlockOperation, flock};
 use secrecy::ExposeSecret as _;
 
@@ -110,6 +111,11 @@ pub struct Site {
 impl Site {
     /// Opens everything that the configuration names. The caller holds the data directory.
     pub async fn open(config: &Config) -> Result<Self> {
+        Self::open_for(config, None).await
+    }
+
+    /// The same, where also the tokens of these workloads count.
+    pub async fn open_for(config: &Config, workloads: Option<Workloads<TokenScope>>) -> Result<Self> {
         let failed = |what: &str, error: &(dyn std::error::Error + 'static)| {
             Failure::new(Exit::Failed, format!("cannot open {what}")).because(error)
         };
@@ -120,10 +126,10 @@ impl Site {
                 .hint("give the same `railhead restore` again: it goes on where it was"));
         }
         let store = open_store(config)?;
-        let access = Access::open(catalog.clone(), access_settings(config))
+        let registry = Registry::new(catalog.clone(), store, registry_settings(config)?);
+        let access = Access::open(catalog, access_settings(config, &registry, workloads)?)
             .await
             .map_err(|error| failed("the accounts", &error))?;
-        let registry = Registry::new(catalog, store, registry_settings(config)?);
         Ok(Self { access, registry })
     }
 
@@ -172,12 +178,20 @@ pub fn limit(bytes: i64) -> Limit {
     u64::try_from(bytes).map_or(Limit::None, Limit::Bytes)
 }
 
-fn access_settings(config: &Config) -> railhead_access::Settings {
-    railhead_access::Settings {
+fn access_settings(
+    config: &Config,
+    registry: &Registry,
+    workloads: Option<Workloads<TokenScope>>,
+) -> Result<railhead_access::Settings> {
+    let registry = registry.clone();
+    Ok(railhead_access::Settings {
+        forge: crate::forge::open(config)?,
+        workloads,
+        renamed: railhead_access::Renamed::call(move || registry.forget_names()),
         bearer_life: config.token_lifetime,
         limits: railhead_access::Limits { quota: limit(config.quota), layer: limit(config.layer_limit) },
         ..Default::default()
-    }
+    })
 }
 
 fn registry_settings(config: &Config) -> Result<railhead_registry::Settings> {
@@ -195,6 +209,7 @@ fn registry_settings(config: &Config) -> Result<railhead_registry::Settings> {
         verify_reads: config.verify_reads,
         lease: config.lease,
         grace: config.grace,
+        follows_forge: config.forge.is_some(),
         frozen: Arc::new(move |_, tag| rules.protects(tag)),
         ..Default::default()
     })

@@ -67,6 +67,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How long a blob stays after its last manifest was deleted; a lease, if that is longer.
     pub grace: Duration,
+    /// Whether the visibility of a new repository follows a forge until somebody sets it.
+    pub follows_forge: bool,
     /// Tags that must not be overwritten.
     pub frozen: Arc<FrozenTag>,
 }
@@ -82,6 +84,7 @@ impl Default for Settings {
             remember_bytes: 8 << 20,
             lease: Duration::from_hours(2),
             grace: Duration::from_hours(2),
+            follows_forge: false,
             frozen: Arc::new(|_, _| false),
         }
     }

@@ -200,6 +200,16 @@ impl Remembered {
         }
     }
 
+    /// Forgets everything: a name may mean another repository now.
+    pub(crate) fn forget_names(&self) {
+        for epoch in &self.epochs {
+            epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        self.repositories.clear();
+        self.manifests.clear();
+        self.blobs.clear();
+    }
+
     /// Forgets all of a repository, and whatever else is remembered: it happens rarely.
     pub(crate) fn forget_repository(&self, name: &RepositoryName) {
         self.changed(name);

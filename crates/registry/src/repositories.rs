@@ -26,11 +26,21 @@ impl Registry {
             Err(Error::RepositoryUnknown) => {}
             other => return other,
         }
-        match self.0.catalog.ensure_repository(name, now).await {
+        let made = if self.0.settings.follows_forge {
+            self.0.catalog.ensure_following(name, now).await
+        } else {
+            self.0.catalog.ensure_repository(name, now).await
+        };
+        match made {
             Ok(repository) => Ok(Arc::new(repository)),
             Err(CatalogError::NotFound(_)) => Err(Error::OwnerUnknown),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Forgets what is remembered of every name. To be called when an owner was renamed, and its repositories with it.
+    pub fn forget_names(&self) {
+        self.0.remembered.forget_names();
     }
 
     /// Says who may pull without being a member.

@@ -61,6 +61,9 @@ pub(crate) fn deny(denial: Denial, exchange: &Exchange, about: Option<(&Reposito
         }
         // The very answer that a missing repository gets.
         Reason::Visibility => railhead_registry::Error::RepositoryUnknown.into(),
+        Reason::Unavailable { retry_after } => {
+            Failure::unavailable(retry_after.as_secs(), denial.message).detail(denial.detail)
+        }
         Reason::TooMany { retry_after } => Failure::too_many(retry_after.as_secs(), denial.message),
         Reason::TokenScope | Reason::Role | Reason::Owner => {
             Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, denial.message).detail(denial.detail)

@@ -214,6 +214,11 @@ impl Exchange {
         Ok(identity)
     }
 
+    /// Refuses a login of which nobody knows whose it is: it must not look like a wrong one.
+    pub(crate) fn verified(&self, identity: &Identity) -> Result<(), Failure> {
+        identity.verified().map_err(|denial| denial::deny(denial, self, None))
+    }
+
     /// Makes sure that the client may do this in the repository.
     pub(crate) async fn require(&mut self, name: &RepositoryName, action: Action) -> Result<(), Failure> {
         let identity =

@@ -103,6 +103,12 @@ impl Failure {
             .header(RETRY_AFTER, &retry_after_seconds.to_string())
     }
 
+    /// Something that this rests on does not answer; it will later.
+    pub(crate) fn unavailable(retry_after_seconds: u64, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable, message)
+            .header(RETRY_AFTER, &retry_after_seconds.to_string())
+    }
+
     /// Something is wrong here. The client learns that; the log learns what.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = chain(error), "a request failed");

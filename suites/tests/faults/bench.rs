@@ -150,7 +150,10 @@ impl Bench {
         let listen = Some(format!("{}:5050", loopback::address()));
         let mut arguments = vec!["--host".to_owned(), HOST.to_owned()];
         arguments.extend_from_slice(more);
-        let server = Railhead::start(&self.directory(), railhead::Options { listen, tls: false, arguments });
+        let server = Railhead::start(
+            &self.directory(),
+            railhead::Options { listen, arguments, ..railhead::Options::default() },
+        );
         server.user("alice", "a long enough password");
         let token = server.token("alice", &["push", "pull"]);
         (server, Account::of("alice", token))

@@ -17,6 +17,7 @@ impl Access {
         password: Option<SecretString>,
         admin: bool,
     ) -> Result<Owner> {
+        self.accounts_are_here()?;
         self.require_admin(&by.who).await?;
         valid_name(name)?;
         let hash = self.hashed(password).await?;
@@ -29,6 +30,7 @@ impl Access {
     /// Sets or removes a password. Users set their own, administrators everybody's. Bearer tokens that were asked
     /// with the old one end at once; Railhead tokens stay.
     pub async fn set_password(&self, by: &Actor, name: &str, password: Option<SecretString>) -> Result<()> {
+        self.accounts_are_here()?;
         let user = self.user_named_for(by, name).await?;
         let hash = self.hashed(password).await?;
         let catalog = self.0.catalog.clone();
@@ -52,6 +54,7 @@ impl Access {
 
     /// Makes a user an administrator, or no longer one.
     pub async fn set_admin(&self, by: &Actor, name: &str, admin: bool) -> Result<()> {
+        self.accounts_are_here()?;
         self.require_admin(&by.who).await?;
         let user = self.user_named(name).await?.owner.id;
         if !admin && by.who.account_id() == Some(user) {

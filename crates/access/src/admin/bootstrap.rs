@@ -26,9 +26,9 @@ pub struct Bootstrap {
 
 impl Access {
     /// On a catalog without accounts makes the administrator `admin`, without a password, and a token for it;
-    /// otherwise nothing. Of several replicas that start at once one does it.
+    /// otherwise nothing, and nothing where a forge has the accounts. Of several replicas that start at once one does it.
     pub async fn bootstrap(&self) -> Result<Option<Bootstrap>> {
-        if !self.0.catalog.owners(None, 1).await?.is_empty() {
+        if self.0.settings.forge.is_some() || !self.0.catalog.owners(None, 1).await?.is_empty() {
             return Ok(None);
         }
         let by = self.operator_actor();

@@ -9,6 +9,7 @@ use crate::{Access, Denial, Principal, Reason, Result};
 impl Access {
     /// Creates an organisation without members. Administrators only.
     pub async fn create_organisation(&self, by: &Actor, name: &str) -> Result<Owner> {
+        self.accounts_are_here()?;
         self.require_admin(&by.who).await?;
         valid_name(name)?;
         let (catalog, now, wanted) = (self.0.catalog.clone(), self.now(), name.to_owned());
@@ -25,6 +26,7 @@ impl Access {
         user: &str,
         role: Option<Role>,
     ) -> Result<()> {
+        self.accounts_are_here()?;
         let organisation_id = self.organisation_for(by, organisation, Role::Owner).await?.id;
         let user_id = self.user_named(user).await?.owner.id;
         let catalog = self.0.catalog.clone();

@@ -67,6 +67,7 @@ impl Access {
         scopes: &[TokenScope],
         life: Option<Duration>,
     ) -> Result<(TokenInfo, SecretString)> {
+        self.accounts_are_here()?;
         let user_id = self.user_named_for(by, user).await?;
         valid(name, scopes)?;
         let now = self.now();

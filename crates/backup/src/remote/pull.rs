@@ -97,7 +97,12 @@ impl Spooler {
     ) -> Result<()> {
         self.counts.repositories += 1;
         let (visibility, created_at) = (Visibility::default(), now);
-        part.record(&Record::Repository(RepositoryRecord { name: name.clone(), visibility, created_at }))?;
+        part.record(&Record::Repository(RepositoryRecord {
+            name: name.clone(),
+            visibility,
+            created_at,
+            follows_forge: false,
+        }))?;
         for (digest, size) in served.blobs {
             part.record(&Record::Blob(BlobLink { digest, size, linked_at: now }))?;
             self.blobs.entry(digest).or_insert_with(|| (size, name.clone()));

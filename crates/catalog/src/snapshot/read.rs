@@ -113,8 +113,8 @@ impl Reader<'_> {
         let mut last = OwnerId(0);
         loop {
             let rows = self.sql.query(
-                "SELECT o.id, o.name, o.kind, o.quota, o.layer_limit, o.created_at, a.admin, a.disabled, a.password_hash
-                 FROM owner AS o LEFT JOIN account AS a ON a.owner = o.id WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
+                "SELECT o.id, o.name, o.kind, o.quota, o.layer_limit, o.created_at, a.admin, a.disabled, a.password_hash, f.forge_id
+                 FROM owner AS o LEFT JOIN account AS a ON a.owner = o.id LEFT JOIN forge_owner AS f ON f.owner = o.id WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
                 params![last, PAGE],
             )?;
             let full = rows.len() == PAGE as usize;
@@ -199,7 +199,7 @@ impl Reader<'_> {
         let mut last = String::new();
         loop {
             let rows = self.sql.query(
-                "SELECT id, name, visibility, created_at FROM repository WHERE owner = ?1 AND name > ?2
+                "SELECT id, name, visibility, created_at, decided FROM repository WHERE owner = ?1 AND name > ?2
                  ORDER BY name LIMIT ?3",
                 params![id, &last, PAGE],
             )?;
@@ -208,7 +208,12 @@ impl Reader<'_> {
                 let repository: RepositoryId = row.take()?;
                 let name: RepositoryName = row.take()?;
                 name.as_str().clone_into(&mut last);
-                let record = RepositoryRecord { name, visibility: row.take()?, created_at: row.take()? };
+                let record = RepositoryRecord {
+                    name,
+                    visibility: row.take()?,
+                    created_at: row.take()?,
+                    follows_forge: !row.take::<bool>()?,
+                };
                 self.give(Entry::Content(Record::Repository(record)))?;
                 self.blobs(repository)?;
                 self.manifests(repository)?;
@@ -346,12 +351,14 @@ fn owner(row: &mut Row) -> Result<OwnerRecord> {
         layer_limit: row.take()?,
         created_at: row.take()?,
         account: None,
+        forge_id: None,
     };
     let (admin, disabled): (Option<bool>, Option<bool>) = (row.take()?, row.take()?);
     let password_hash = row.take::<Option<String>>()?.map(Hidden);
     if let (Some(admin), Some(disabled)) = (admin, disabled) {
         owner.account = Some(AccountRecord { password_hash, admin, disabled });
     }
+    owner.forge_id = row.take()?;
     Ok(owner)
 }
 

@@ -62,6 +62,9 @@ pub struct OwnerRecord {
     /// How it logs in; a user has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountRecord>,
+    /// Its number on the forge, where it is a user or an organisation of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge_id: Option<i64>,
 }
 
 /// How a user logs in.
@@ -152,6 +155,9 @@ pub struct RepositoryRecord {
     pub visibility: Visibility,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether the forge says who may pull, as nobody has set it here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows_forge: bool,
 }
 
 /// A blob of a repository.

@@ -166,6 +166,12 @@ fn restore_owner(sql: &mut dyn Sql, owner: &OwnerRecord) -> Result<()> {
             owner.created_at
         ],
     )?;
+    if let Some(forge_id) = owner.forge_id {
+        sql.execute(
+            "INSERT INTO forge_owner (owner, forge_id) VALUES (?1, ?2) ON CONFLICT (owner) DO NOTHING",
+            params![owner.id, forge_id],
+        )?;
+    }
     let Some(account) = &owner.account else { return Ok(()) };
     sql.execute(
         "INSERT INTO account (owner, password_hash, admin, disabled) VALUES (?1, ?2, ?3, ?4)
@@ -255,9 +261,15 @@ fn repository(sql: &mut dyn Sql, record: &RepositoryRecord) -> Result<Repository
     let row = sql.first("SELECT id FROM owner WHERE name_key = ?1", params![name.owner()])?;
     let mut row = row.ok_or_else(|| Error::NotFound(format!("owner '{}'", name.owner())))?;
     sql.execute(
-        "INSERT INTO repository (owner, name, visibility, created_at) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO repository (owner, name, visibility, created_at, decided) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (name) DO NOTHING",
-        params![row.take::<OwnerId>()?, name, record.visibility.name(), record.created_at],
+        params![
+            row.take::<OwnerId>()?,
+            name,
+            record.visibility.name(),
+            record.created_at,
+            !record.follows_forge
+        ],
     )?;
     let row = sql.first("SELECT id FROM repository WHERE name = ?1", params![name])?;
     row.ok_or_else(|| Error::NotFound(format!("repository '{name}'")))?.take()

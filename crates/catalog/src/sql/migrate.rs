@@ -11,12 +11,14 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_collection.sql"),
     include_str!("../../migrations/sqlite/0003_retention.sql"),
     include_str!("../../migrations/sqlite/0004_damage.sql"),
+    include_str!("../../migrations/sqlite/0005_forge.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_catalog.sql"),
     include_str!("../../migrations/postgres/0002_collection.sql"),
     include_str!("../../migrations/postgres/0003_retention.sql"),
     include_str!("../../migrations/postgres/0004_damage.sql"),
+    include_str!("../../migrations/postgres/0005_forge.sql"),
 ];
 const _: () = assert!(SQLITE.len() == POSTGRES.len(), "each migration is there for both databases");
 

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backup;
 pub mod completions;
 pub mod config;
+pub mod credential_provider;
 pub mod doctor;
 pub mod explain;
 pub mod export;
@@ -34,7 +35,9 @@ mod welcome;
 
 use std::io::IsTerminal as _;
 
+use railhead_access::TokenScope;
 use railhead_operate::{Retention, Site};
+use railhead_workload::Workloads;
 use secrecy::SecretString;
 
 use crate::admin::Admin;
@@ -74,6 +77,14 @@ impl Context {
         match self.layers.site_file() {
             Some(path) => Ok(Retention::read(&path)?),
             None => Ok(Retention::default()),
+        }
+    }
+
+    /// Reads whose tokens of jobs and service accounts count; without a file nobody's do.
+    pub fn workloads(&self) -> Result<Option<Workloads<TokenScope>>> {
+        match self.layers.site_file() {
+            Some(path) => Ok(crate::config::workloads::read(&path)?),
+            None => Ok(None),
         }
     }
 

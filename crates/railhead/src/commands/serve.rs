@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use railhead_access::TokenScope;
 use railhead_operate::Retention;
 use railhead_server::{AccessLog, Certificates, Ended, Listeners, Server};
+use railhead_workload::Workloads;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
@@ -93,6 +95,7 @@ impl Serve {
         self.flags.apply(&mut context.layers);
         let config = context.config()?;
         let retention = context.retention()?;
+        let workloads = context.workloads()?;
         start_log(&config)?;
         // Whatever is made from here on is for this user alone.
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -111,7 +114,7 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(Exit::Failed, "cannot start the runtime").because(&error))?;
-        let ended = runtime.block_on(serve(&config, retention, context.printer));
+        let ended = runtime.block_on(serve(&config, retention, workloads, context.printer));
         // Threads that wait for a disk may take longer than anybody wants to wait at the end.
         runtime.shutdown_timeout(Duration::from_secs(5));
         drop(directory);
@@ -127,12 +130,17 @@ fn locked(error: &LockError) -> Failure {
     }
 }
 
-async fn serve(config: &Config, retention: Retention, printer: Printer) -> Result<()> {
+async fn serve(
+    config: &Config,
+    retention: Retention,
+    workloads: Option<Workloads<TokenScope>>,
+    printer: Printer,
+) -> Result<()> {
     let mut settings = server_settings(config, retention)?;
     let tcp = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
     let address = tcp.local_addr().map_err(|error| cannot_listen(config.listen, &error))?;
     let certificates = certificates(config, address)?;
-    let site = Site::open(config).await?;
+    let site = Site::open_for(config, workloads).await?;
     let serving = Serving::begin(&config.data)
         .map_err(|error| Failure::new(Exit::Failed, "cannot write to the data directory").because(&error))?;
     settings.sweep = serving.was_killed;
@@ -194,6 +202,9 @@ async fn run(
     let server = Server::new(site.access.clone(), site.registry.clone(), settings, log);
     // Connections wait at the socket from the moment it was bound, so this is true already.
     Welcome::new(config, address, certificates.as_ref(), bootstrap.as_ref()).say(printer)?;
+    if let (Some(forge), Some(named)) = (site.access.forge(), &config.forge) {
+        tokio::spawn(crate::forge::greet(forge.clone(), named.url.clone()));
+    }
     let listeners = Listeners { tcp: vec![tcp], certificates, control: Some(control) };
     let Ended { cut, clean } = server
         .run(listeners, stopped)

@@ -34,7 +34,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {
-            if prefix.is_empty() && TABLES.contains(&name.get_ref().as_ref()) {
+            let passed_over = |name: &str| TABLES.contains(&name) || name == super::workloads::TABLE;
+            if prefix.is_empty() && passed_over(name.get_ref()) {
                 continue;
             }
             let full = if prefix.is_empty() {
@@ -104,6 +105,6 @@ impl Reading<'_> {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

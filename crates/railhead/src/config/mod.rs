@@ -12,7 +12,9 @@ mod service_link;
 mod settings;
 pub mod size;
 mod values;
+pub mod workloads;
 
+use file::line_of;
 pub use settings::{Config, Database, LogFormat, Mirror, read_secret};
 pub use values::{DEFAULT_FILE, Layers, Values};
 

@@ -60,6 +60,8 @@ pub struct Config {
     pub grace: Duration,
     /// How stored content is hashed again and healed.
     pub scrub: Scrub,
+    /// The forge whose accounts count here.
+    pub forge: Option<Forge>,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged.
@@ -95,6 +97,23 @@ pub struct Mirror {
     pub login: Option<(String, SecretString)>,
     /// A file with certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
+}
+
+/// The forge whose accounts count here.
+#[derive(Debug)]
+pub struct Forge {
+    /// What it is.
+    pub kind: railhead_forge::Kind,
+    /// Its URL.
+    pub url: String,
+    /// A file with certificates to trust beside the system's.
+    pub ca: Option<PathBuf>,
+    /// A token of an administrator of it.
+    pub token: Option<SecretString>,
+    /// How long an answer is used.
+    pub cache: Duration,
+    /// How long one is used when there is no other.
+    pub stale: Duration,
 }
 
 /// An S3-compatible store.
@@ -181,6 +200,7 @@ impl Config {
             lease: Duration::from_secs(reader.need("collection.lease_seconds")?),
             grace: Duration::from_secs(reader.need("collection.grace_seconds")?),
             scrub: reader.scrub()?,
+            forge: reader.forge()?,
             log_format: match reader.need::<String>("log.format")?.as_str() {
                 "json" => LogFormat::Json,
                 _ => LogFormat::Text,
@@ -254,6 +274,31 @@ impl Reader<'_> {
                 .map_err(ConfigError::new)?,
             mirror: url.map(|url| Mirror { url: url.to_owned(), login, ca }),
         })
+    }
+
+    fn forge(&self) -> Result<Option<Forge>, ConfigError> {
+        let (kind, url, token) =
+            (self.get("forge.kind")?, self.text("forge.url"), self.secret("forge.token")?);
+        let (Some(kind), Some(url)) = (kind, url) else {
+            return match (kind, url) {
+                (None, None) if token.is_some() => {
+                    Err(ConfigError::new("forge.token is given without forge.kind and forge.url".to_owned()))
+                }
+                (None, None) => Ok(None),
+                (Some(_), _) => Err(ConfigError::new("forge.kind is given without forge.url".to_owned())
+                    .hint("it is where Railhead asks the forge, as in http://gitea-http:3000")),
+                (None, Some(_)) => Err(ConfigError::new("forge.url is given without forge.kind".to_owned())
+                    .hint("it is gitea or forgejo")),
+            };
+        };
+        Ok(Some(Forge {
+            kind,
+            url: url.to_owned(),
+            ca: self.get("forge.ca")?,
+            token,
+            cache: Duration::from_secs(self.need("forge.cache_seconds")?),
+            stale: Duration::from_secs(self.need("forge.stale_seconds")?),
+        }))
     }
 
     fn s3(&self) -> Result<Option<S3>, ConfigError> {
@@ -356,6 +401,9 @@ mod tests {
             (&[("RAILHEAD_TLS_CERT", "c")][..], "without tls.key"),
             (&[("RAILHEAD_TLS_KEY", "c")], "without tls.cert"),
             (&[("RAILHEAD_S3_BUCKET", "b")], "without store.s3.endpoint"),
+            (&[("RAILHEAD_FORGE_KIND", "gitea")], "without forge.url"),
+            (&[("RAILHEAD_FORGE_URL", "http://g")], "without forge.kind"),
+            (&[("RAILHEAD_FORGE_TOKEN", "t")], "without forge.kind and forge.url"),
             (&[("RAILHEAD_SCRUB_MIRROR_TOKEN", "t")], "without scrub.mirror"),
             (
                 &[("RAILHEAD_SCRUB_MIRROR", "https://m"), ("RAILHEAD_SCRUB_MIRROR_USER", "u")],

@@ -93,7 +93,7 @@ impl From<&Denial> for Fault {
     fn from(denial: &Denial) -> Self {
         let code = match denial.reason {
             Reason::Unauthenticated | Reason::Credentials => ErrorCode::Unauthenticated,
-            Reason::TooMany { .. } => ErrorCode::Unavailable,
+            Reason::TooMany { .. } | Reason::Unavailable { .. } => ErrorCode::Unavailable,
             Reason::Visibility | Reason::Owner => ErrorCode::NotFound,
             Reason::NeedsScope | Reason::TokenScope | Reason::Role => ErrorCode::Denied,
         };

@@ -52,6 +52,7 @@ pub(crate) async fn tags(exchange: &mut Exchange, name: &RepositoryName) -> Resu
 /// `GET /v2/_catalog`: the repositories that the client may pull, a page at a time.
 pub(crate) async fn repositories(exchange: &mut Exchange) -> Result<Answer, Failure> {
     let identity = exchange.identify().await?;
+    exchange.verified(&identity)?;
     if identity.is_anonymous() {
         let challenge = denial::challenge(exchange, Some("registry:catalog:*"), None);
         return Err(Failure::unauthorized(&challenge, "log in to list repositories").note("challenge"));

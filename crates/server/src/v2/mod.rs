@@ -24,6 +24,7 @@ pub(crate) const DIGEST: HeaderName = HeaderName::from_static("docker-content-di
 /// request, and must not seem to succeed with a wrong password.
 pub(crate) async fn base(exchange: &mut Exchange) -> Result<Answer, Failure> {
     let identity = exchange.identify().await?;
+    exchange.verified(&identity)?;
     if identity.is_anonymous() {
         let challenge = denial::challenge(exchange, None, None);
         return Err(Failure::unauthorized(&challenge, "log in to use this registry").note("challenge"));
