@@ -62,6 +62,22 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A body that was sent once, and that would have to be sent again.
+    #[error("{to} wants content again that can be sent only once")]
+    Spent {
+        /// The origin.
+        to: String,
+    },
+    /// A list does not come to an end.
+    #[error("{to} lists more than {limit} {what}")]
+    Endless {
+        /// The origin.
+        to: String,
+        /// What it lists.
+        what: &'static str,
+        /// The most that are taken.
+        limit: usize,
+    },
     /// The answer is not what the protocol promises.
     #[error("{to} answered {status} to {asked}, {what}")]
     Unexpected {
@@ -77,4 +93,11 @@ pub enum Error {
     /// The admin API refused or failed, and said why.
     #[error("{}", .0.message)]
     Refused(railhead_api::ErrorDetail),
+}
+
+impl Error {
+    /// Whether the registry did not answer, or broke off: the same request may go well a moment later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Timeout { .. } | Self::Exchange { .. })
+    }
 }

@@ -110,7 +110,10 @@ impl Answer {
 
 /// Requests to one origin. Cloning shares the connections.
 #[derive(Clone, Debug)]
-pub struct Http(Arc<Inner>);
+pub struct Http {
+    inner: Arc<Inner>,
+    timeout: Duration,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -118,7 +121,6 @@ struct Inner {
     /// `ADDRESS:PORT` that is connected to in place of the origin's host.
     connect: Option<String>,
     trust: Option<Trust>,
-    timeout: Duration,
     agent: HeaderValue,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
@@ -137,35 +139,41 @@ impl Http {
 
     fn with(origin: Origin, connect: Option<String>, trust: Option<Trust>, timeout: Duration) -> Self {
         let agent = HeaderValue::from_static(AGENT);
-        Self(Arc::new(Inner { origin, connect, trust, timeout, agent, idle: Mutex::default() }))
+        Self { inner: Arc::new(Inner { origin, connect, trust, agent, idle: Mutex::default() }), timeout }
+    }
+
+    /// The same, with the same connections; every answer must begin within `timeout`.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { inner: self.inner.clone(), timeout }
     }
 
     /// Where requests go.
     pub fn origin(&self) -> &Origin {
-        &self.0.origin
+        &self.inner.origin
     }
 
     /// Whom it trusts.
     pub fn trust(&self) -> Option<&Trust> {
-        self.0.trust.as_ref()
+        self.inner.trust.as_ref()
     }
 
     /// How long an answer may take to begin.
     pub fn timeout(&self) -> Duration {
-        self.0.timeout
+        self.timeout
     }
 
     /// Asks, and gives the answer as soon as its head is there. The URI is a path with its query.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>> {
-        let inner = &*self.0;
+        let inner = &*self.inner;
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() =
             Uri::try_from(format!("{}{path}", inner.origin.base())).map_err(http::Error::from)?;
         let host = HeaderValue::try_from(inner.origin.authority()).map_err(http::Error::from)?;
         request.headers_mut().entry(HOST).or_insert(host);
         request.headers_mut().entry(USER_AGENT).or_insert_with(|| inner.agent.clone());
-        let answer = tokio::time::timeout(inner.timeout, self.exchange(request));
-        answer.await.map_err(|_| self.timed_out(inner.timeout))?
+        let answer = tokio::time::timeout(self.timeout, self.exchange(request));
+        answer.await.map_err(|_| self.timed_out(self.timeout))?
     }
 
     /// Asks, and reads the answer to its end, which may have `limit` bytes.
@@ -176,13 +184,13 @@ impl Http {
     /// Reads an answer to its end, which may have `limit` bytes.
     pub async fn read(&self, answer: Response<Incoming>, limit: usize) -> Result<Answer> {
         let (head, body) = answer.into_parts();
-        let read = tokio::time::timeout(self.0.timeout, Limited::new(body, limit).collect());
-        let body = match read.await.map_err(|_| self.timed_out(self.0.timeout))? {
+        let read = tokio::time::timeout(self.timeout, Limited::new(body, limit).collect());
+        let body = match read.await.map_err(|_| self.timed_out(self.timeout))? {
             Ok(body) => body.to_bytes(),
             Err(error) => {
                 return Err(match error.downcast::<hyper::Error>() {
-                    Ok(source) => Error::Exchange { to: self.0.origin.to_string(), source: *source },
-                    Err(_) => Error::TooLarge { to: self.0.origin.to_string(), limit },
+                    Ok(source) => Error::Exchange { to: self.inner.origin.to_string(), source: *source },
+                    Err(_) => Error::TooLarge { to: self.inner.origin.to_string(), limit },
                 });
             }
         };
@@ -190,7 +198,7 @@ impl Http {
     }
 
     async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Incoming>> {
-        let broken = |source| Error::Exchange { to: self.0.origin.to_string(), source };
+        let broken = |source| Error::Exchange { to: self.inner.origin.to_string(), source };
         loop {
             let kept = self.kept();
             let fresh = kept.is_none();
@@ -214,10 +222,10 @@ impl Http {
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>> {
-        let origin = &self.0.origin;
+        let origin = &self.inner.origin;
         let stream = tokio::time::timeout(
             CONNECT,
-            Stream::open(origin, self.0.connect.as_deref(), self.0.trust.as_ref()),
+            Stream::open(origin, self.inner.connect.as_deref(), self.inner.trust.as_ref()),
         )
         .await
         .map_err(|_| self.timed_out(CONNECT))?
@@ -231,20 +239,20 @@ impl Http {
     }
 
     fn kept(&self) -> Option<SendRequest<Body>> {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|sender| !sender.is_closed());
         let at = idle.iter().position(SendRequest::is_ready)?;
         Some(idle.swap_remove(at))
     }
 
     fn keep(&self, sender: SendRequest<Body>) {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(sender);
         }
     }
 
     fn timed_out(&self, limit: Duration) -> Error {
-        Error::Timeout { to: self.0.origin.to_string(), seconds: limit.as_secs() }
+        Error::Timeout { to: self.inner.origin.to_string(), seconds: limit.as_secs() }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,10 +19,12 @@ use railhead_oci::{Digest, RepositoryName};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http1::{Answer, Body, Http, empty, full, stream};
-use crate::{Challenge, Error, Origin, Result};
+use crate::{Challenge, Error, Origin, Patience, Result};
 
 /// The largest answer that is read into memory, in bytes.
 const ANSWER_MAX: usize = 256 << 20;
+/// The largest manifest that is read, in bytes: eight times what registries have to take.
+const MANIFEST_MAX: usize = 32 << 20;
 /// What a client takes as a manifest.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
@@ -54,6 +57,8 @@ pub struct Pushed {
     pub digest: Digest,
     /// Where the registry says it is.
     pub location: Option<String>,
+    /// Whether the registry lists it as a referrer of its subject (spec, *Pushing Manifests with Subject*).
+    pub has_subject: bool,
 }
 
 /// A client of one registry. Cloning shares connections and short tokens.
@@ -65,12 +70,32 @@ pub struct Registry {
     tokens: Arc<Mutex<HashMap<String, SecretString>>>,
     /// Ways to origins that a realm may name.
     known: Arc<[Http]>,
+    patience: Option<Patience>,
 }
 
 impl Registry {
     /// A client that logs in when the registry asks for it.
     pub fn new(http: Http, credentials: Option<Credentials>) -> Self {
-        Self { http, credentials, tokens: Arc::default(), known: Arc::default() }
+        Self { http, credentials, tokens: Arc::default(), known: Arc::default(), patience: None }
+    }
+
+    /// One that waits for a registry that is busy, and asks no faster than it may.
+    #[must_use]
+    pub fn patient(mut self, patience: Patience) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// The same registry for who has not logged in.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self { credentials: None, tokens: Arc::default(), ..self.clone() }
+    }
+
+    /// The same; every answer must begin within `timeout`.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { http: self.http.within(timeout), ..self.clone() }
     }
 
     /// With ways to other origins: a realm on one of them is asked over it, so that its name need not resolve.
@@ -83,6 +108,18 @@ impl Registry {
     /// What carries its requests.
     pub fn http(&self) -> &Http {
         &self.http
+    }
+
+    /// Who logs in.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// What the registry wants of who has not logged in; `None` when it wants nothing, or nothing that is known.
+    pub async fn challenge(&self) -> Result<Option<Challenge>> {
+        let answer = self.http.ask(Request::get("/v2/").body(empty())?, ANSWER_MAX).await?;
+        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        Ok(Challenge::preferred(&Challenge::parse_all(values)).cloned())
     }
 
     /// `GET /v2/`: whether the registry is there and takes the credentials.
@@ -102,8 +139,20 @@ impl Registry {
         scope: &str,
         make: impl Fn() -> Result<(Builder, Body)>,
     ) -> Result<Response<Incoming>> {
+        match &self.patience {
+            Some(patience) => patience.with(|| self.authorised(scope, &make)).await,
+            None => self.authorised(scope, &make).await,
+        }
+    }
+
+    /// Sends with the token for `scope`, and again with a new one when the registry asks for that.
+    async fn authorised(
+        &self,
+        scope: &str,
+        make: &impl Fn() -> Result<(Builder, Body)>,
+    ) -> Result<Response<Incoming>> {
         let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
-        let first = self.once(&make, known.as_ref().map(bearer).transpose()?).await?;
+        let first = self.once(make, known.as_ref().map(bearer).transpose()?).await?;
         if first.status() != StatusCode::UNAUTHORIZED {
             return Ok(first);
         }
@@ -124,7 +173,7 @@ impl Registry {
         };
         // A connection is free for the next request when its answer was read.
         self.http.read(first, ANSWER_MAX).await?;
-        self.once(&make, Some(authorization)).await
+        self.once(make, Some(authorization)).await
     }
 
     async fn once(
@@ -207,6 +256,14 @@ impl Registry {
         }
     }
 
+    /// The size of a blob as the registry says it; `None` when it is not there, or nobody says.
+    pub async fn blob_size(&self, name: &RepositoryName, digest: &Digest) -> Result<Option<u64>> {
+        let path = format!("/v2/{name}/blobs/{digest}");
+        let answer = self.ask(&pull(name), || Ok((Request::head(&path), empty()))).await?;
+        let size = answer.header("content-length").and_then(|size| size.parse().ok());
+        Ok(size.filter(|_| answer.status == StatusCode::OK))
+    }
+
     /// A blob's bytes, compared with its digest.
     pub async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Bytes> {
         let path = format!("/v2/{name}/blobs/{digest}");
@@ -220,7 +277,7 @@ impl Registry {
     pub async fn push_blob(&self, name: &RepositoryName, bytes: Bytes) -> Result<Pushed> {
         let digest = Digest::sha256(&bytes);
         if self.has_blob(name, &digest).await? {
-            return Ok(Pushed { digest, location: None });
+            return Ok(Pushed { digest, location: None, has_subject: false });
         }
         let session = self.begin(name).await?;
         self.finish(name, &session, &digest, bytes).await
@@ -260,14 +317,24 @@ impl Registry {
         body: Body,
     ) -> Result<Pushed> {
         let session = self.begin(name).await?;
+        self.push_into(name, &session, digest, Some(size), body).await
+    }
+
+    /// The same into an upload that was begun; the size need not be known.
+    pub async fn push_into(
+        &self,
+        name: &RepositoryName,
+        session: &str,
+        digest: &Digest,
+        size: Option<u64>,
+        body: Body,
+    ) -> Result<Pushed> {
         let body = Mutex::new(Some(body));
         let make = || {
             let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let spent = || Error::Connect {
-                to: self.http.origin().to_string(),
-                source: std::io::Error::other("the content cannot be sent twice"),
-            };
-            Ok((patch(&session).header(CONTENT_LENGTH, size), body.ok_or_else(spent)?))
+            let body = body.ok_or_else(|| Error::Spent { to: self.http.origin().to_string() })?;
+            let request = patch(session);
+            Ok((if let Some(size) = size { request.header(CONTENT_LENGTH, size) } else { request }, body))
         };
         let answer = self.ask(&push(name), make).await?;
         let session = self.session(answer, "PATCH")?;
@@ -315,11 +382,22 @@ impl Registry {
             || Ok((Request::put(&uri).header(CONTENT_TYPE, "application/octet-stream"), full(last.clone())));
         let answer = self.ask(&push(name), make).await?;
         let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {session}"))?;
-        Ok(Pushed { digest: *digest, location: answer.header("location").map(str::to_owned) })
+        let location = answer.header("location").map(str::to_owned);
+        Ok(Pushed { digest: *digest, location, has_subject: false })
     }
 
     /// Mounts a blob of another repository; false when the registry wants it uploaded.
     pub async fn mount(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
+        Ok(self.mount_or_begin(from, to, digest).await?.is_none())
+    }
+
+    /// Mounts a blob of another repository; when the registry wants it uploaded, where to go on.
+    pub async fn mount_or_begin(
+        &self,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<String>> {
         let path = format!(
             "/v2/{to}/blobs/uploads/?mount={}&from={}",
             segment(&digest.to_string()),
@@ -328,8 +406,10 @@ impl Registry {
         let scope = format!("{} {}", push(to), pull(from));
         let make = || Ok((Request::post(&path).header(CONTENT_LENGTH, 0), empty()));
         let answer = self.ask(&scope, make).await?;
-        let wanted = [StatusCode::CREATED, StatusCode::ACCEPTED];
-        Ok(self.expect(answer, &wanted, || format!("POST {path}"))?.status == StatusCode::CREATED)
+        if answer.status == StatusCode::CREATED {
+            return Ok(None);
+        }
+        self.session(answer, "POST").map(Some)
     }
 
     /// Pushes a manifest under a tag or its digest.
@@ -345,7 +425,8 @@ impl Registry {
         let answer = self.ask(&push(name), make).await?;
         let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {path}"))?;
         let location = answer.header("location").map(str::to_owned);
-        Ok(Pushed { digest: Digest::sha256(&bytes), location })
+        let has_subject = answer.header("oci-subject").is_some();
+        Ok(Pushed { digest: Digest::sha256(&bytes), location, has_subject })
     }
 
     /// A manifest with its headers; `None` when there is none. A pull by digest compares it.
@@ -367,7 +448,7 @@ impl Registry {
         let path = format!("/v2/{name}/manifests/{reference}");
         let make =
             || Ok((Request::builder().method(method.clone()).uri(&path).header(ACCEPT, MANIFESTS), empty()));
-        let answer = self.ask(&pull(name), make).await?;
+        let answer = self.http.read(self.send(&pull(name), make).await?, MANIFEST_MAX).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -382,16 +463,27 @@ impl Registry {
 
     /// One page of tags behind `after`.
     pub async fn tags(&self, name: &RepositoryName, page: u32, after: Option<&str>) -> Result<Vec<String>> {
+        Ok(self.tag_page(name, page, after).await?.0)
+    }
+
+    /// The same, and whether the registry says that there are more.
+    pub(crate) async fn tag_page(
+        &self,
+        name: &RepositoryName,
+        page: u32,
+        after: Option<&str>,
+    ) -> Result<(Vec<String>, bool)> {
         #[derive(serde::Deserialize)]
         struct List {
-            tags: Vec<String>,
+            tags: Option<Vec<String>>,
         }
         let after = after.map(|after| format!("&last={}", segment(after))).unwrap_or_default();
         let path = format!("/v2/{name}/tags/list?n={page}{after}");
         let answer = self.ask(&pull(name), || Ok((Request::get(&path), empty()))).await?;
         let answer = self.expect(answer, &[StatusCode::OK], || format!("GET {path}"))?;
         match serde_json::from_slice::<List>(&answer.body) {
-            Ok(list) => Ok(list.tags),
+            // The reference implementation answers `null` where there is none.
+            Ok(list) => Ok((list.tags.unwrap_or_default(), answer.header("link").is_some())),
             Err(error) => {
                 Err(self.unexpected(&answer, format!("GET {path}"), format!("not a list of tags: {error}")))
             }
@@ -423,7 +515,12 @@ impl Registry {
         Err(self.unexpected(answer, format!("GET {path}"), format!("and the content has digest {found}")))
     }
 
-    fn expect(&self, answer: Answer, wanted: &[StatusCode], asked: impl Fn() -> String) -> Result<Answer> {
+    pub(crate) fn expect(
+        &self,
+        answer: Answer,
+        wanted: &[StatusCode],
+        asked: impl Fn() -> String,
+    ) -> Result<Answer> {
         if wanted.contains(&answer.status) {
             return Ok(answer);
         }
@@ -431,7 +528,7 @@ impl Registry {
         Err(self.unexpected(&answer, asked(), format!("and said: {text}")))
     }
 
-    fn unexpected(&self, answer: &Answer, asked: String, what: String) -> Error {
+    pub(crate) fn unexpected(&self, answer: &Answer, asked: String, what: String) -> Error {
         Error::Unexpected { to: self.http.origin().to_string(), asked, status: answer.status, what }
     }
 }

@@ -309,7 +309,7 @@ impl From<railhead_client::Error> for Failure {
             Error::Unexpected { .. } => {
                 Self::of(Exit::Failed, &error).hint("is that the URL of a Railhead server, with its scheme?")
             }
-            Error::Tls(_) | Error::TooLarge { .. } => Self::of(Exit::Failed, &error),
+            Error::Tls(_) | Error::TooLarge { .. } | Error::Endless { .. } | Error::Spent { .. } => Self::of(Exit::Failed, &error),
         }
     }
 }

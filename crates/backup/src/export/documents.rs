@@ -1,11 +1,11 @@
 //! The documents of the archive. Names are written as each of the programs that import it looks for them.
 
+use railhead_client::Descriptors;
 use railhead_oci::media::{DOCKER_CONFIG, OCI_CONFIG};
 use railhead_oci::{Digest, Reference};
 use serde_json::{Value, json};
 
 use super::{Content, Image, Wanted};
-use crate::remote::Descriptors;
 
 pub(super) const LAYOUT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 /// The platform of docker's document when an image has several: docker knows only one.

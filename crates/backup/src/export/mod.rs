@@ -13,12 +13,11 @@ use std::io::Write;
 use bytes::Bytes;
 use railhead_blobs::{ObjectKey, Store};
 use railhead_catalog::Catalog;
-use railhead_client::Registry;
+use railhead_client::{Descriptors, Registry};
 use railhead_oci::{Digest, Reference, RepositoryName};
 use serde::Serialize;
 
 use crate::pieces::Pieces;
-use crate::remote::Descriptors;
 use crate::{Error, Result};
 
 use archive::Archive;

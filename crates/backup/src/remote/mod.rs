@@ -1,10 +1,7 @@
 //! Backups of what any registry serves, over its API, and back into any registry.
 
-mod descriptors;
-mod forge;
 mod pull;
 mod push;
-mod walk;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,8 +9,6 @@ use railhead_client::Download;
 
 pub use pull::{Asked, backup_registry};
 pub use push::{Pushed, RestoreTo, restore_to_registry};
-
-pub(crate) use descriptors::Descriptors;
 
 use crate::Result;
 use crate::pieces::Pieces;

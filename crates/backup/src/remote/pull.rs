@@ -1,16 +1,14 @@
 //! Backs up what a registry serves, in the format of all backups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::time::Instant;
 
-use railhead_catalog::{BlobLink, Record, RepositoryRecord, Timestamp, Visibility};
-use railhead_client::{Credentials, Registry};
-use railhead_oci::{Digest, RepositoryName};
+use railhead_catalog::{BlobLink, ManifestRecord, Record, RepositoryRecord, TagItem, Timestamp, Visibility};
+use railhead_client::{Met, Registry, Visitor};
+use railhead_oci::{Digest, RepositoryName, Tag};
 
-use super::forge::{Found, repositories};
-use super::walk::{Served, walk};
 use crate::format::{Absence, Counts, PartKind};
 use crate::lock::{Lock, Purpose};
 use crate::scratch::{PartWriter, Scratch, failed};
@@ -24,8 +22,6 @@ use crate::{Error, Result};
 pub struct Asked<'a> {
     /// The registry.
     pub client: &'a Registry,
-    /// Who asks, for the list of packages of a forge.
-    pub credentials: Option<&'a Credentials>,
     /// Only these owners.
     pub owners: Vec<String>,
     /// Only these repositories; then no list is asked for.
@@ -47,13 +43,22 @@ pub async fn backup_registry(plan: &Plan<'_>, asked: &Asked<'_>) -> Result<Made>
 }
 
 async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
-    let found: Found = if asked.repositories.is_empty() {
-        repositories(asked.client, asked.credentials, &asked.owners).await?
+    let origin = asked.client.http().origin();
+    let found = if asked.repositories.is_empty() {
+        let found = asked.client.find(&asked.owners).await?.ok_or_else(|| {
+            Error::NotThere(format!(
+                "list of repositories at {origin}: name those that are meant with --repository"
+            ))
+        })?;
+        for (owner, error) in &found.unlisted {
+            // What tags name is listed all the same.
+            tracing::warn!(owner, %error, "the forge does not list the packages of this owner");
+        }
+        found.repositories
     } else {
-        asked.repositories.iter().map(|name| (name.clone(), std::collections::BTreeSet::new())).collect()
+        asked.repositories.iter().map(|name| (name.clone(), BTreeSet::new())).collect()
     };
     if found.is_empty() {
-        let origin = asked.client.http().origin();
         return Err(Error::NotThere(format!("repository at {origin} that this account may see")));
     }
     let now = Timestamp::now();
@@ -61,7 +66,8 @@ async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
     let mut open: Option<(String, PartWriter)> = None;
     // They come in the order of their names, so an owner's come together.
     for (name, known) in found {
-        let served = walk(asked.client, &name, &known, now).await?;
+        let mut served = Served::new(&name, now);
+        asked.client.walk(&name, known, &mut served).await?;
         let owner = name.owner().to_owned();
         if open.as_ref().is_none_or(|(of, _)| *of != owner) {
             if let Some((_, part)) = open.take() {
@@ -80,6 +86,52 @@ async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
     spooler.finish(scratch)
 }
 
+/// A repository as a registry serves it.
+struct Served<'a> {
+    name: &'a RepositoryName,
+    now: Timestamp,
+    manifests: BTreeMap<Digest, ManifestRecord>,
+    tags: Vec<TagItem>,
+    /// Blobs with their sizes.
+    blobs: BTreeMap<Digest, u64>,
+}
+
+impl<'a> Served<'a> {
+    fn new(name: &'a RepositoryName, now: Timestamp) -> Self {
+        Self { name, now, manifests: BTreeMap::new(), tags: Vec::new(), blobs: BTreeMap::new() }
+    }
+}
+
+impl Visitor for Served<'_> {
+    type Error = Error;
+
+    fn tag(&mut self, name: Tag, digest: Digest) -> Result<()> {
+        self.tags.push(TagItem { name, digest, created_at: self.now, moved_at: self.now });
+        Ok(())
+    }
+
+    fn manifest(&mut self, met: Met) -> Result<()> {
+        let Met { digest, media_type, content, blobs, .. } = met;
+        let content = String::from_utf8(content.to_vec()).map_err(|_| Error::Source {
+            digest,
+            what: format!("a manifest of {} is not text", self.name),
+        })?;
+        self.blobs.extend(blobs.into_iter().filter_map(|(digest, size)| Some((digest, size?))));
+        let record = ManifestRecord { digest, media_type, pushed_at: self.now, pulled_at: None, content };
+        self.manifests.insert(digest, record);
+        Ok(())
+    }
+
+    /// It went while this looked.
+    fn absent(&mut self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn broken(&mut self, _: &str, _: Option<Digest>, error: railhead_client::Error) -> Result<()> {
+        Err(error.into())
+    }
+}
+
 struct Spooler {
     parts: Vec<(crate::format::Part, std::path::PathBuf)>,
     /// Each with a repository that has it.
@@ -92,7 +144,7 @@ impl Spooler {
         &mut self,
         part: &mut PartWriter,
         name: &RepositoryName,
-        served: Served,
+        served: Served<'_>,
         now: Timestamp,
     ) -> Result<()> {
         self.counts.repositories += 1;

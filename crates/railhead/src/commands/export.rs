@@ -54,7 +54,7 @@ impl Export {
         let wanted =
             self.images.iter().map(|image| parse(image, host.as_deref())).collect::<Result<Vec<_>>>()?;
         let images = if let Some(registry) = &self.registry {
-            Images::Registry(self.remote.client(context, registry)?.0)
+            Images::Registry(self.remote.client(context, registry)?)
         } else {
             let (catalog, store) = open_beside(&config).await?;
             Images::Data { catalog, store }

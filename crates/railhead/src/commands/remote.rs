@@ -26,21 +26,26 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// A client of the registry at `host`, and who it logs in as.
-    pub fn client(&self, context: &Context, host: &str) -> Result<(Registry, Option<Credentials>)> {
+    /// A client of the registry at `host`.
+    pub fn client(&self, context: &Context, host: &str) -> Result<Registry> {
         let site = site_of(context, host)?;
         let credentials = account(context, self.user.as_deref())?;
         let routes = routes(context, &self.routes, &site, host)?;
         if credentials.is_some() {
             warn_of_plain(context, routes.get(..1).unwrap_or_default());
         }
-        let mut ways = Vec::new();
-        for route in &routes {
-            let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
-            ways.push(Http::over(route, trust, TIMEOUT));
-        }
-        // There is always a first: without one it is https to the host.
-        let first = ways.remove(0);
-        Ok((Registry::new(first, credentials.clone()).knowing(ways), credentials))
+        reach(&routes, credentials, TIMEOUT)
     }
+}
+
+/// A client over the first of these routes, which are never none; it knows the others.
+pub fn reach(routes: &[Route], credentials: Option<Credentials>, timeout: Duration) -> Result<Registry> {
+    let mut ways = Vec::new();
+    for route in routes {
+        let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
+        ways.push(Http::over(route, trust, timeout));
+    }
+    // There is always a first: without one it is https to the host.
+    let first = ways.remove(0);
+    Ok(Registry::new(first, credentials).knowing(ways))
 }

@@ -214,13 +214,9 @@ impl Make {
     }
 
     async fn of_registry(&self, context: &Context, plan: &Plan<'_>, host: &str) -> Result<Made> {
-        let (client, credentials) = self.remote.client(context, host)?;
-        let asked = Asked {
-            client: &client,
-            credentials: credentials.as_ref(),
-            owners: self.owners.clone(),
-            repositories: self.repositories.clone(),
-        };
+        let client = self.remote.client(context, host)?;
+        let asked =
+            Asked { client: &client, owners: self.owners.clone(), repositories: self.repositories.clone() };
         Ok(railhead_backup::backup_registry(plan, &asked).await?)
     }
 }

@@ -32,11 +32,16 @@ impl Watch {
 
     /// Takes in how far it got.
     pub fn tell(&self, progress: &Progress) {
+        let Progress { blobs, of, bytes } = progress;
+        self.say(|| format!("{blobs} of {of} blobs {}, {} moved", self.verb, show(*bytes)));
+    }
+
+    /// Says what `text` makes, if it is time to say something.
+    pub fn say(&self, text: impl FnOnce() -> String) {
         let Some(Ok(mut told)) = self.told.as_ref().map(Mutex::lock) else { return };
         if told.elapsed() >= EVERY {
             *told = Instant::now();
-            let Progress { blobs, of, bytes } = progress;
-            self.printer.note(&format!("{blobs} of {of} blobs {}, {} moved", self.verb, show(*bytes)));
+            self.printer.note(&text());
         }
     }
 }

@@ -80,7 +80,7 @@ impl Restore {
             return drill.run(context).await;
         }
         if let Some(host) = &self.registry {
-            let (client, _) = self.remote.client(context, host)?;
+            let client = self.remote.client(context, host)?;
             return to_registry(context, &vault, &snapshot, only, &client, host).await;
         }
         let restored = into_data(context, &config, &vault, &snapshot, only).await?;

@@ -100,8 +100,7 @@ fn packages(context: &Context, wish: &Wish) -> Result<Packages> {
     let route = routes.first().ok_or_else(|| Failure::new(Exit::Usage, "there is no route"))?;
     warn_of_plain(context, &routes[..1]);
     let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
-    let token = credentials.secret.clone();
-    Ok(Packages::new(Registry::new(Http::over(route, trust, TIMEOUT), Some(credentials)), token))
+    Ok(Packages::new(Registry::new(Http::over(route, trust, TIMEOUT), Some(credentials))))
 }
 
 fn failed(error: &PackagesError) -> Failure {

@@ -7,32 +7,39 @@ use serde::Deserialize;
 /// A descriptor (image-spec, *OCI Content Descriptors*), as far as it matters here.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Descriptor {
+pub struct Descriptor {
+    /// Its media type; empty where none stands.
     #[serde(default)]
-    pub(crate) media_type: String,
-    pub(crate) digest: Digest,
+    pub media_type: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
     #[serde(default)]
-    pub(crate) size: Option<u64>,
+    pub size: Option<u64>,
     #[serde(default)]
     urls: Vec<String>,
+    /// What it runs on.
     #[serde(default)]
-    pub(crate) platform: Option<Platform>,
+    pub platform: Option<Platform>,
 }
 
 /// What an image runs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub(crate) struct Platform {
+pub struct Platform {
+    /// The operating system.
     #[serde(default)]
-    pub(crate) os: String,
+    pub os: String,
+    /// The processor.
     #[serde(default)]
-    pub(crate) architecture: String,
+    pub architecture: String,
+    /// Which of that.
     #[serde(default)]
-    pub(crate) variant: Option<String>,
+    pub variant: Option<String>,
 }
 
 impl Platform {
     /// Whether it is `os/architecture` or `os/architecture/variant`.
-    pub(crate) fn is(&self, text: &str) -> bool {
+    pub fn is(&self, text: &str) -> bool {
         let short = format!("{}/{}", self.os, self.architecture);
         text == short || self.variant.as_ref().is_some_and(|variant| text == format!("{short}/{variant}"))
     }
@@ -60,18 +67,18 @@ struct FsLayer {
 
 /// What a manifest names.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Descriptors {
+pub struct Descriptors {
     /// Its configuration.
-    pub(crate) config: Option<Descriptor>,
+    pub config: Option<Descriptor>,
     /// Its layers, without those that are kept elsewhere.
-    pub(crate) layers: Vec<Descriptor>,
+    pub layers: Vec<Descriptor>,
     /// What it lists: manifests, or blobs of a build cache.
-    pub(crate) children: Vec<Descriptor>,
+    pub children: Vec<Descriptor>,
 }
 
 impl Descriptors {
     /// Of a manifest; of a document of another kind, nothing.
-    pub(crate) fn read(bytes: &[u8]) -> Self {
+    pub fn read(bytes: &[u8]) -> Self {
         let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return Self::default() };
         let layers = document.layers.into_iter().chain(document.blobs).flatten();
         let layers = layers.filter(|layer| layer.urls.is_empty() && !is_foreign_layer(&layer.media_type));
@@ -90,7 +97,7 @@ impl Descriptors {
     }
 
     /// Configuration and layers, each once.
-    pub(crate) fn blobs(&self) -> Vec<Descriptor> {
+    pub fn blobs(&self) -> Vec<Descriptor> {
         let mut blobs: Vec<Descriptor> = Vec::new();
         for blob in self.config.iter().chain(&self.layers) {
             if blobs.iter().all(|known| known.digest != blob.digest) {

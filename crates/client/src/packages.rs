@@ -1,0 +1,147 @@
+//! The container packages of an owner on Gitea or Forgejo, whose API lists what the registry's own does not: manifests that no
+//! tag names, and when each version was made.
+//!
+//! A version is a tag, or a manifest that was pushed by its digest. What is deleted is gone; the forge frees the room later, by a
+//! cron job of its own. The account that the client logs in with is the one that asks.
+
+use http::header::AUTHORIZATION;
+use http::{Method, Request, StatusCode};
+use railhead_api::segment;
+use railhead_oci::RepositoryName;
+use serde::Deserialize;
+
+use crate::http1::{Answer, empty};
+use crate::{Error, Registry, Result};
+
+/// Versions on one page: the forge gives no more.
+const PAGE: usize = 50;
+/// The largest page that is read, in bytes.
+const PAGE_MAX: usize = 16 << 20;
+/// Pages of one owner; no owner has millions of versions, and a list without an end is none.
+const PAGES_MAX: u32 = 40_000;
+
+/// A version of a container package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Its tag or its digest.
+    pub version: String,
+    /// When it was made.
+    pub created_at: jiff::Timestamp,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+struct Listed {
+    name: String,
+    version: String,
+    created_at: jiff::Timestamp,
+}
+
+impl Registry {
+    /// Whether a Gitea or Forgejo serves this registry: it is its own, and its API answers at the same host. Behind one
+    /// hostname with a forge another registry may stand, of whose images the forge knows nothing.
+    pub async fn is_forge(&self) -> Result<bool> {
+        let Some(challenge) = self.challenge().await? else { return Ok(false) };
+        let service = challenge.parameter("service").unwrap_or_default();
+        let realm = challenge.parameter("realm").unwrap_or_default();
+        // Older releases name no service.
+        if !matches!(service, "" | "container_registry") || !realm.ends_with("/v2/token") {
+            return Ok(false);
+        }
+        let answer = self.forge(Method::GET, "/api/v1/version").await?;
+        let is_json = serde_json::from_slice::<serde_json::Value>(&answer.body)
+            .is_ok_and(|body| body.get("version").is_some());
+        Ok(answer.status == StatusCode::OK && is_json)
+    }
+
+    /// All container packages of an owner. What has no name of the specification cannot be pulled, and is left out.
+    pub async fn packages(&self, owner: &str) -> Result<Vec<Version>> {
+        let (mut versions, mut before) = (Vec::new(), Vec::new());
+        for page in 1..=PAGES_MAX {
+            let path = format!("/api/v1/packages/{}?type=container&limit={PAGE}&page={page}", segment(owner));
+            let answer = self.forge(Method::GET, &path).await?;
+            let asked = || format!("GET {path}");
+            let answer = self.expect(answer, &[StatusCode::OK], asked)?;
+            let listed: Vec<Listed> = serde_json::from_slice(&answer.body).map_err(|error| {
+                self.unexpected(&answer, asked(), format!("and that is no list of packages: {error}"))
+            })?;
+            // Who does not page gives the same versions again.
+            if listed == before {
+                return Ok(versions);
+            }
+            let owner = owner.to_ascii_lowercase();
+            versions.extend(listed.iter().filter_map(|one| {
+                let repository = format!("{owner}/{}", one.name).parse().ok()?;
+                Some(Version { repository, version: one.version.clone(), created_at: one.created_at })
+            }));
+            if listed.len() < PAGE {
+                return Ok(versions);
+            }
+            before = listed;
+        }
+        let to = self.http().origin().to_string();
+        Err(Error::Endless { to, what: "versions of packages", limit: PAGES_MAX as usize * PAGE })
+    }
+
+    /// Deletes a version of a package for good; false when there is none.
+    pub async fn delete_package(&self, repository: &RepositoryName, version: &str) -> Result<bool> {
+        let (owner, image) = (segment(repository.owner()), segment(repository.image()));
+        let path = format!("/api/v1/packages/{owner}/container/{image}/{}", segment(version));
+        let answer = self.forge(Method::DELETE, &path).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        self.expect(answer, &[StatusCode::NO_CONTENT], || format!("DELETE {path}")).map(|_| true)
+    }
+
+    /// Asks the forge's API.
+    async fn forge(&self, method: Method, path: &str) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(credentials) = self.credentials() {
+            request = request.header(AUTHORIZATION, credentials.basic()?);
+        }
+        self.http().ask(request.body(empty())?, PAGE_MAX).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{ok, registry, server};
+
+    #[tokio::test]
+    async fn a_registry_at_a_forges_host_is_not_the_forges() {
+        for (service, expected) in [("container_registry", true), ("railhead", false)] {
+            let (url, _) = server(move |head| {
+                if head.contains(" /api/v1/version ") {
+                    return ok(r#"{"version": "1.25.4"}"#);
+                }
+                format!(
+                    "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\
+                     www-authenticate: Bearer realm=\"http://git.test/v2/token\",service=\"{service}\"\r\n\r\n"
+                )
+            })
+            .await;
+            assert_eq!(registry(&url).is_forge().await.unwrap(), expected, "{service}");
+        }
+    }
+
+    #[tokio::test]
+    async fn versions_come_page_by_page_and_strange_names_are_left_out() {
+        let page = |from: usize, count: usize| {
+            let listed: Vec<_> = (from..from + count)
+                .map(|at| {
+                    let name = if at == 3 { "No Name".to_owned() } else { "app".to_owned() };
+                    serde_json::json!({ "name": name, "version": format!("v{at}"), "created_at": "2026-01-01T00:00:00Z" })
+                })
+                .collect();
+            ok(&serde_json::Value::from(listed).to_string())
+        };
+        let (url, asked) =
+            server(move |head| if head.contains("page=1 ") { page(0, 50) } else { page(50, 7) }).await;
+        let versions = registry(&url).packages("Team").await.unwrap();
+        assert_eq!((versions.len(), asked.lock().unwrap().len()), (56, 2));
+        assert_eq!(versions[0].repository.as_str(), "team/app");
+        assert!(asked.lock().unwrap()[0].to_lowercase().contains("authorization: basic"));
+    }
+}
