@@ -13,7 +13,8 @@ use crate::server::Server;
 
 /// The administrator of every test forge.
 pub const FORGE_USER: &str = "alice";
-const PASSWORD: &str = "Passw0rd!";
+/// Its password.
+pub const FORGE_PASSWORD: &str = "Passw0rd!";
 
 /// How it is to be started.
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl Forge {
         fs::write(settings.join("app.ini"), app_ini(&program, scratch, address, options)).unwrap();
         program.run(["migrate"]).ok();
         let words = ["admin", "user", "create", "--admin", "--must-change-password=false", "--username"];
-        let more = [FORGE_USER, "--password", PASSWORD, "--email", "alice@forge.test"];
+        let more = [FORGE_USER, "--password", FORGE_PASSWORD, "--email", "alice@forge.test"];
         program.run(words.iter().chain(&more)).ok();
         let mut server = Server::start("gitea", program.command(["web"]));
         server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
@@ -141,7 +142,7 @@ impl Forge {
 
     /// Takes the token of this name back.
     pub fn revoke(&self, name: &str) {
-        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
+        let http = Http::basic(self.address, FORGE_USER, FORGE_PASSWORD);
         let path = format!("/api/v1/users/{FORGE_USER}/tokens/{name}");
         let answer = http.send("DELETE", &path, &[], b"").unwrap();
         assert_eq!(answer.status, 204, "{answer:?}");

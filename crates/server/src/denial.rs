@@ -9,10 +9,11 @@ use railhead_oci::{Challenge, ErrorCode, RepositoryName};
 
 use crate::exchange::Exchange;
 use crate::failure::Failure;
+use crate::operation::TOKEN;
 
 /// The challenge for a scope, and for an error where a token was not enough.
 pub(crate) fn challenge(exchange: &Exchange, scope: Option<&str>, error: Option<&str>) -> String {
-    let realm = exchange.origin().url("/token");
+    let realm = exchange.origin().url(TOKEN);
     Challenge::bearer(&realm, exchange.core().access.service(), scope, error).to_string()
 }
 

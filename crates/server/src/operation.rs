@@ -9,12 +9,18 @@ use railhead_oci::{Digest, ErrorCode, Reference, RepositoryName, V2Path};
 
 use crate::failure::Failure;
 
+/// Where the challenge sends clients for a token: below `/v2/`, so that a forge at the same host keeps every other path. No
+/// repository has a name of one segment, so nothing else is there.
+pub(crate) const TOKEN: &str = "/v2/token";
+/// Where clients that were told of it before go on asking.
+const TOKEN_AT_ROOT: &str = "/token";
+
 /// What a request asks for.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     /// `GET /v2/`: is this a registry, and does it know me?
     Base,
-    /// `GET` and `POST /token`: a token for these scopes.
+    /// `GET` and `POST` of [`TOKEN`] or [`TOKEN_AT_ROOT`]: a token for these scopes.
     Token,
     /// `GET /v2/_catalog`: which repositories are there.
     Repositories,
@@ -101,12 +107,12 @@ kinds! {
 impl Operation {
     /// Reads a request's method and path.
     pub(crate) fn read(method: &Method, path: &str) -> Result<Self, Failure> {
-        if path == "/v2" || path.starts_with("/v2/") {
+        if path != TOKEN && (path == "/v2" || path.starts_with("/v2/")) {
             return Self::read_v2(method, path);
         }
         let get = *method == Method::GET || *method == Method::HEAD;
         let (operation, allowed, methods) = match path {
-            "/token" => (Self::Token, get || *method == Method::POST, "GET, POST"),
+            TOKEN | TOKEN_AT_ROOT => (Self::Token, get || *method == Method::POST, "GET, POST"),
             "/healthz" => (Self::Health, get, "GET"),
             "/readyz" => (Self::Ready, get, "GET"),
             "/metrics" => (Self::Metrics, get, "GET"),
@@ -235,7 +241,12 @@ mod tests {
         assert_eq!(kind(&Method::POST, "/v2/a/b/blobs/uploads"), Ok("upload_begin"));
         assert_eq!(kind(&Method::POST, "/v2/a/b/blobs/uploads/"), Ok("upload_begin"));
         assert_eq!(kind(&Method::POST, "/v2/a/b/manifests/latest"), Err(405));
-        assert_eq!(kind(&Method::DELETE, "/token"), Err(405));
+        for path in ["/token", "/v2/token"] {
+            assert_eq!(kind(&Method::GET, path), Ok("token"));
+            assert_eq!(kind(&Method::POST, path), Ok("token"));
+            assert_eq!(kind(&Method::DELETE, path), Err(405));
+        }
+        assert_eq!(kind(&Method::GET, "/v2/token/app/tags/list"), Ok("tags"));
         assert_eq!(kind(&Method::GET, "/v1/search"), Err(404));
         assert_eq!(kind(&Method::GET, "/v2/a/b/blobs/uploads/xyz"), Err(404));
     }

@@ -1,4 +1,4 @@
-//! `/token`: Docker's token flow. `GET` with Basic credentials and a query, or `POST` with a form, as `OAuth2` has it;
+//! `/v2/token`: Docker's token flow. `GET` with Basic credentials and a query, or `POST` with a form, as `OAuth2` has it;
 //! the answer is JSON in every case.
 
 use std::sync::Arc;

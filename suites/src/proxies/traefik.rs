@@ -38,14 +38,23 @@ pub struct Dynamic<'a> {
 impl Traefik<'_> {
     /// Starts it inside `scratch`.
     pub fn start(&self, scratch: &Path) -> Proxy {
+        self.start_with(scratch, "")
+    }
+
+    /// The same, with a file of this text beside what is said.
+    pub fn start_with(&self, scratch: &Path, yaml: &str) -> Proxy {
         let address = loopback::address();
-        let file = scratch.join("dynamic.yml");
-        fs::write(&file, self.dynamic.yaml()).unwrap();
+        let files = scratch.join("dynamic");
+        fs::create_dir(&files).unwrap();
+        fs::write(files.join("said.yml"), self.dynamic.yaml()).unwrap();
+        if !yaml.is_empty() {
+            fs::write(files.join("more.yml"), yaml).unwrap();
+        }
         let mut words = vec![
             format!("--entrypoints.web.address={address}:{HTTP}"),
             format!("--entrypoints.websecure.address={address}:{HTTPS}"),
             "--entrypoints.websecure.http.tls=true".to_owned(),
-            format!("--providers.file.filename={}", file.display()),
+            format!("--providers.file.directory={}", files.display()),
             "--providers.file.watch=false".to_owned(),
             "--ping=true".to_owned(),
             "--ping.manualrouting=true".to_owned(),

@@ -154,7 +154,7 @@ fn thieves() -> Vec<Case> {
             |script, at| {
                 script.answer(
                     "",
-                    "/token",
+                    "/v2/token",
                     "307 Temporary Redirect",
                     &[&format!("Location: http://{at}/token")],
                     "",

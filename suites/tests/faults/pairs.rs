@@ -239,7 +239,7 @@ fn answers_and_more() -> Vec<Case> {
                 let account = account.clone().with_secret(server.token("alice", &["pull"]));
                 let page = "<!doctype html><html><title>Error</title></html>";
                 bench.broken_before(server.address(), &account, &bench.identity, |script| {
-                    script.answer("POST", "/token", "200 OK", &["Content-Type: text/html"], page)
+                    script.answer("POST", "/v2/token", "200 OK", &["Content-Type: text/html"], page)
                 })
             },
         ),
@@ -252,7 +252,7 @@ fn answers_and_more() -> Vec<Case> {
                     script
                         .answer(
                             "",
-                            "/token",
+                            "/v2/token",
                             "404 Not Found",
                             &["Content-Type: text/plain"],
                             "404 page not found\n",

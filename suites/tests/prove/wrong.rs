@@ -38,7 +38,7 @@ fn a_login_that_takes_any_password_is_found() {
     let account = format!("Basic {}", base64(&format!("{OWNER}:{}", product.site.token)));
     // Everybody gets a token, and every token is the account's.
     let script = Script::http(to(&product))
-        .answer("GET", "/token", "200 OK", &["Content-Type: application/json"], r#"{"token":"any"}"#)
+        .answer("GET", "/v2/token", "200 OK", &["Content-Type: application/json"], r#"{"token":"any"}"#)
         .request(move |request| {
             if request.get("authorization").is_some() {
                 request.set("Authorization", &account);

@@ -17,7 +17,7 @@ pub(super) static NOT_FOUND: Story = Story {
     why: "The forge's host has a route for its pages, or none at all, but none that takes `/v2/` at the root. The registry \
           protocol has no other place: a registry's name is its host.",
     who: WHO,
-    mend: "Route `/v2` of the host to the forge's HTTP service (with Railhead beside a forge also `/token`).",
+    mend: "Route `/v2` of the host to the forge's HTTP service, or to Railhead beside the forge.",
     check: CHECK,
 };
 

@@ -184,7 +184,6 @@ fn backend_tls(ground: &Ground<'_>) -> String {
 /// The paths of a registry, without a slash at the end.
 fn paths(software: Option<Software>) -> &'static [&'static str] {
     match software {
-        Some(Software::Railhead) => &["/v2", "/token"],
         Some(Software::Harbor) => &["/v2", "/service"],
         _ => &["/v2"],
     }

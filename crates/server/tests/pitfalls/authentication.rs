@@ -30,7 +30,7 @@ async fn there_is_exactly_one_bearer_challenge_with_realm_service_and_precise_sc
         let reply = registry.ask(method, path).send().await.is(401);
         let challenge = challenge(&reply);
         assert!(challenge.is("bearer"), "{path}");
-        assert_eq!(challenge.parameter("realm"), Some(&*format!("http://{}/token", registry.address)));
+        assert_eq!(challenge.parameter("realm"), Some(&*format!("http://{}/v2/token", registry.address)));
         assert_eq!(challenge.parameter("service"), Some("railhead"));
         assert_eq!(challenge.parameter("scope"), scope, "{path}");
         assert_eq!(reply.code(), "UNAUTHORIZED");
@@ -44,7 +44,8 @@ async fn the_base_is_401_so_that_a_login_with_a_wrong_password_fails() {
     let token = registry.user("alice").await;
     let _ = registry.ask(Method::GET, "/v2/").send().await.is(401);
     let _ = registry.ask(Method::GET, "/v2/").basic("alice", "wrong").send().await.is(401);
-    let _ = registry.ask(Method::GET, "/token?service=railhead").basic("alice", "wrong").send().await.is(401);
+    let _ =
+        registry.ask(Method::GET, "/v2/token?service=railhead").basic("alice", "wrong").send().await.is(401);
     let _ = registry.ask(Method::GET, "/v2/").basic("alice", &token).send().await.is(200);
 }
 
@@ -58,7 +59,7 @@ async fn the_token_endpoint_answers_get_and_post_with_json_and_both_names_of_the
     let form =
         format!("grant_type=password&service=railhead&client_id=containerd&username=alice&password={secret}");
     let ask =
-        registry.ask(Method::POST, "/token").header("content-type", "application/x-www-form-urlencoded");
+        registry.ask(Method::POST, "/v2/token").header("content-type", "application/x-www-form-urlencoded");
     let posted = ask.body(form).send().await.is(200);
     for reply in [got, posted] {
         assert_eq!(reply.header("content-type"), "application/json");
@@ -68,7 +69,7 @@ async fn the_token_endpoint_answers_get_and_post_with_json_and_both_names_of_the
         let _ = registry.get(body["token"].as_str().unwrap(), "/v2/").await.is(200);
     }
     let refused = registry
-        .ask(Method::POST, "/token")
+        .ask(Method::POST, "/v2/token")
         .body("grant_type=password&username=alice&password=no")
         .send()
         .await;
@@ -81,7 +82,7 @@ async fn the_token_endpoint_answers_get_and_post_with_json_and_both_names_of_the
 async fn scopes_may_be_repeated_and_joined_by_spaces() {
     let registry = TestRegistry::start().await;
     let secret = registry.user("alice").await;
-    let path = "/token?scope=repository:alice/a:pull,push&scope=repository:alice/b:pull%20repository:alice/c:pull&scope=registry:x:y&scope=nonsense";
+    let path = "/v2/token?scope=repository:alice/a:pull,push&scope=repository:alice/b:pull%20repository:alice/c:pull&scope=registry:x:y&scope=nonsense";
     let token = registry.ask(Method::GET, path).basic("alice", &secret).send().await.is(200).json();
     let token = token["token"].as_str().unwrap();
     let begin =
@@ -107,11 +108,14 @@ async fn the_realm_follows_a_known_host_and_never_an_unknown_header() {
     };
     let registry = TestRegistry::with().hosts(hosts).start().await;
     for (headers, realm) in [
-        (vec![("host", "forge.test")], "http://forge.test/token"),
-        (vec![("host", "forge.test"), ("x-forwarded-proto", "https")], "https://forge.test/token"),
-        (vec![("host", "other.test:8443")], "http://other.test:8443/token"),
-        (vec![("host", "evil.test")], "http://forge.test/token"),
-        (vec![("host", "pod:3000"), ("x-forwarded-host", "other.test:8443")], "http://other.test:8443/token"),
+        (vec![("host", "forge.test")], "http://forge.test/v2/token"),
+        (vec![("host", "forge.test"), ("x-forwarded-proto", "https")], "https://forge.test/v2/token"),
+        (vec![("host", "other.test:8443")], "http://other.test:8443/v2/token"),
+        (vec![("host", "evil.test")], "http://forge.test/v2/token"),
+        (
+            vec![("host", "pod:3000"), ("x-forwarded-host", "other.test:8443")],
+            "http://other.test:8443/v2/token",
+        ),
     ] {
         let mut ask = registry.ask(Method::GET, "/v2/");
         for (name, value) in &headers {
@@ -185,7 +189,7 @@ async fn a_private_repository_looks_like_a_missing_one() {
 async fn a_revoked_token_stops_at_once_also_for_bearers_made_with_it() {
     let registry = TestRegistry::start().await;
     let secret = registry.user("alice").await;
-    let path = "/token?scope=repository:alice/a:pull,push";
+    let path = "/v2/token?scope=repository:alice/a:pull,push";
     let bearer = registry.ask(Method::GET, path).basic("alice", &secret).send().await.is(200).json();
     let bearer = bearer["token"].as_str().unwrap().to_owned();
     let _ = registry.get(&bearer, "/v2/").await.is(200);
@@ -208,8 +212,12 @@ async fn anonymous_clients_pull_what_is_public_and_nothing_else() {
     let _ = anonymous().send().await.is(401);
     registry.publish("alice/open").await;
     let _ = anonymous().send().await.is(200);
-    let token =
-        registry.ask(Method::GET, "/token?scope=repository:alice/open:pull,push").send().await.is(200).json();
+    let token = registry
+        .ask(Method::GET, "/v2/token?scope=repository:alice/open:pull,push")
+        .send()
+        .await
+        .is(200)
+        .json();
     let token = token["token"].as_str().unwrap();
     let _ = registry.get(token, "/v2/alice/open/manifests/v1").await.is(200);
     let refused = registry.ask(Method::POST, "/v2/alice/open/blobs/uploads/").bearer(token).send().await;

@@ -33,7 +33,7 @@ fn tokens() -> Vec<Case> {
             |bench| {
                 let fields = ["Content-Type: application/json"];
                 bench.broken(move |script| {
-                    script.answer("GET", "/token", "200 OK", &fields, r#"{"expires_in":300}"#)
+                    script.answer("GET", "/v2/token", "200 OK", &fields, r#"{"expires_in":300}"#)
                 })
             },
         ),
@@ -41,7 +41,7 @@ fn tokens() -> Vec<Case> {
             "the token has its newer name only",
             "Railhead, breaker",
             warning("RH-TOKEN-ONE-NAME", "application"),
-            |bench| bench.broken(|script| script.body("GET", "/token", "\"token\"", "\"t_ken\"")),
+            |bench| bench.broken(|script| script.body("GET", "/v2/token", "\"token\"", "\"t_ken\"")),
         ),
         single(
             "the token is revoked, and everybody may pull",

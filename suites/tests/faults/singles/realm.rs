@@ -85,7 +85,7 @@ fn wrong_answers() -> Vec<Case> {
             |bench| {
                 let (server, account) = bench.railhead();
                 let v2 = Nginx::location("/v2/", server.address(), "");
-                bench.behind_nginx(account, &(v2 + "location / { return 404; }\n"))
+                bench.behind_nginx(account, &(v2 + "location = /v2/token { return 404; }\n"))
             },
         ),
         single(
@@ -97,7 +97,7 @@ fn wrong_answers() -> Vec<Case> {
                 let v2 = Nginx::location("/v2/", server.address(), "");
                 bench.behind_nginx(
                     account,
-                    &(v2 + "location / { return 302 https://forge.test/user/login; }\n"),
+                    &(v2 + "location = /v2/token { return 302 https://forge.test/user/login; }\n"),
                 )
             },
         ),
@@ -107,7 +107,7 @@ fn wrong_answers() -> Vec<Case> {
             error("RH-REALM-HTML", "routing"),
             |bench| {
                 let page = "<!doctype html><html><title>Forge</title></html>";
-                bench.broken(move |script| script.answer("", "/token", "200 OK", &[HTML], page))
+                bench.broken(move |script| script.answer("", "/v2/token", "200 OK", &[HTML], page))
             },
         ),
         single(
@@ -118,7 +118,7 @@ fn wrong_answers() -> Vec<Case> {
                 let body = r#"{"errors":[{"code":"UNKNOWN","message":"internal error"}]}"#;
                 let fields = ["Content-Type: application/json"];
                 bench.broken(move |script| {
-                    script.answer("", "/token", "500 Internal Server Error", &fields, body)
+                    script.answer("", "/v2/token", "500 Internal Server Error", &fields, body)
                 })
             },
         ),
@@ -128,7 +128,7 @@ fn wrong_answers() -> Vec<Case> {
             warning("RH-REALM-POST", "application"),
             |bench| {
                 let page = "<!doctype html><html><title>Error</title></html>";
-                bench.broken(move |script| script.answer("POST", "/token", "200 OK", &[HTML], page))
+                bench.broken(move |script| script.answer("POST", "/v2/token", "200 OK", &[HTML], page))
             },
         ),
     ]

@@ -84,7 +84,7 @@ fn not_found() -> Vec<Case> {
             |bench| {
                 let (server, account) = bench.railhead();
                 let exact = Nginx::location("= /v2/", server.address(), "");
-                let token = Nginx::location("= /token", server.address(), "");
+                let token = Nginx::location("= /v2/token", server.address(), "");
                 bench.behind_nginx(account, &(exact + &token + "location / { return 404; }\n"))
             },
         ),
