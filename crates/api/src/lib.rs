@@ -23,7 +23,8 @@ pub use accounts::{
 pub use collection::{Amount, CollectionRun, CollectionState, Hold};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
 pub use repositories::{
-    Deleted, Repositories, Repository, RepositoryDetail, Tag, Tags, Visibility, VisibilityChange,
+    Deleted, Manifest, Manifests, Repositories, Repository, RepositoryDetail, Tag, Tags, Visibility,
+    VisibilityChange,
 };
 pub use retention::{
     Forecast, Plan, RetentionApplied, RetentionApply, RetentionEmptied, RetentionMoved, RetentionOutlook,

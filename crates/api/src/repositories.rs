@@ -107,6 +107,32 @@ pub struct Tags {
     pub next: Option<String>,
 }
 
+/// A manifest in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Its digest.
+    pub digest: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub size: u64,
+    /// What it is about, if that is another manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// When it was pushed last.
+    pub pushed: Timestamp,
+}
+
+/// `GET /repositories/{name}/-/manifests?after=&limit=`, by digest, also those that no tag names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifests {
+    /// This page.
+    pub manifests: Vec<Manifest>,
+    /// What to give as `after` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// The answer to a `DELETE` that worked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deleted {

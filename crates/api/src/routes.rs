@@ -36,6 +36,7 @@ pub enum Route<'a> {
     Repository { name: Cow<'a, str> },
     RepositoryDelete { name: Cow<'a, str> },
     RepositoryVisibility { name: Cow<'a, str> },
+    RepositoryManifests { name: Cow<'a, str> },
     Tags { name: Cow<'a, str> },
     TagDelete { name: Cow<'a, str>, tag: Cow<'a, str> },
     Audit,
@@ -136,6 +137,7 @@ impl<'a> Route<'a> {
             ("GET", ("", "")) => Self::Repository { name },
             ("DELETE", ("", "")) => Self::RepositoryDelete { name },
             ("PUT", ("visibility", "")) => Self::RepositoryVisibility { name },
+            ("GET", ("manifests", "")) => Self::RepositoryManifests { name },
             ("GET", ("tags", "")) => Self::Tags { name },
             ("DELETE", ("tags", tag)) if !tag.is_empty() => Self::TagDelete { name, tag: unsegment(tag)? },
             _ => return None,
@@ -154,6 +156,7 @@ impl<'a> Route<'a> {
             | Self::TokenCurrent
             | Self::Repositories
             | Self::Repository { .. }
+            | Self::RepositoryManifests { .. }
             | Self::Tags { .. }
             | Self::Audit
             | Self::Collection
@@ -208,6 +211,7 @@ impl<'a> Route<'a> {
                 format!("/repositories/{}", slashed(name))
             }
             Self::RepositoryVisibility { name } => format!("/repositories/{}/-/visibility", slashed(name)),
+            Self::RepositoryManifests { name } => format!("/repositories/{}/-/manifests", slashed(name)),
             Self::Tags { name } => format!("/repositories/{}/-/tags", slashed(name)),
             Self::TagDelete { name, tag } => {
                 format!("/repositories/{}/-/tags/{}", slashed(name), segment(tag))
@@ -298,6 +302,7 @@ mod tests {
             Route::Repository { name: repository.clone() },
             Route::RepositoryDelete { name: repository.clone() },
             Route::RepositoryVisibility { name: repository.clone() },
+            Route::RepositoryManifests { name: repository.clone() },
             Route::Tags { name: repository.clone() },
             Route::TagDelete { name: repository, tag },
             Route::Audit,

@@ -41,11 +41,13 @@ pub enum Kind {
     Drill,
     /// What the cluster has around the registry was looked at.
     Inspection,
+    /// All of a registry was moved to another one, and compared.
+    Migration,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
@@ -55,6 +57,7 @@ impl Kind {
         Self::Backup,
         Self::Drill,
         Self::Inspection,
+        Self::Migration,
     ];
 
     /// The word in the document and in the file's name.
@@ -69,6 +72,7 @@ impl Kind {
             Self::Backup => "backup",
             Self::Drill => "drill",
             Self::Inspection => "inspection",
+            Self::Migration => "migration",
         }
     }
 }

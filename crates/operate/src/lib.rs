@@ -3,12 +3,13 @@
 //! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`inspect`] tells what the
 //! cluster has around it.
 //! [`handoff`] writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to
-//! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows.
+//! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows. [`migrate`] moves what one registry serves to another.
 
 mod evidence;
 pub mod handoff;
 pub mod image;
 pub mod inspect;
+pub mod migrate;
 mod packages;
 pub mod programs;
 pub mod prove;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, backup, completions, config, credential_provider, doctor, explain, export, gc, handoff, init, inspect, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
+use crate::commands::{audit, backup, completions, config, credential_provider, doctor, explain, export, gc, handoff, init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
 use crate::printer::Output;
 
 /// The container registry for a team's own forge.
@@ -105,6 +105,13 @@ pub enum Command {
     /// command goes on where it was; until then nobody serves what is there. What is damaged is left out and named, everything
     /// else is restored. Logins that were signed before end: clients log in again by themselves.
     Restore(restore::Restore),
+    /// Move all that a registry serves to another one, and compare digest by digest
+    ///
+    /// Copies over the registries' API: tags, every platform, referrers, signatures, and on Gitea, Forgejo and Railhead also what no
+    /// tag names. The tokens come from `RAILHEAD_FROM_TOKEN` and `RAILHEAD_TO_TOKEN`, or from files. What the target has is not
+    /// copied again: when it is stopped, the same command goes on where it was, and a later one brings what is new. It ends with
+    /// a report of every digest, and with exit code 0 only if both have the same.
+    Migrate(migrate::Migrate),
     /// Write images as one tar archive, for nodes that cannot pull
     ///
     /// The archive is an OCI layout with docker's manifest.json: `ctr images import`, `docker load`, `podman load` and
@@ -136,7 +143,7 @@ mod tests {
         let cli = Cli::command();
         for name in [
             "usage", "gc", "init", "verify", "doctor", "prove", "handoff", "report", "backup", "restore",
-            "export",
+            "export", "migrate",
         ] {
             let command = cli.find_subcommand(name).unwrap();
             let (short, long) = (command.get_about().unwrap(), command.get_long_about());

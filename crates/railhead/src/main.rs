@@ -60,6 +60,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Report(report) => report.run(&context),
         Command::Init(init) => init.run(&context),
         Command::Backup(backup) => backup.run(&context),
+        Command::Migrate(migrate) => migrate.run(&context),
         Command::Export(export) => export.run(&context),
         Command::CredentialProvider(provider) => provider.run(&context),
         Command::Restore(restore) => restore.run(&context),

@@ -12,6 +12,7 @@ pub mod gc;
 pub mod handoff;
 pub mod init;
 pub mod inspect;
+pub mod migrate;
 pub mod operator;
 pub mod org;
 pub mod owner;

@@ -43,13 +43,23 @@ pub fn token(context: &Context) -> Result<Option<SecretString>> {
 
 /// The account to log in with: a user and the token of it, or neither.
 pub fn account(context: &Context, user: Option<&str>) -> Result<Option<Credentials>> {
-    match (user, token(context)?) {
+    account_of(user, token(context)?, "RAILHEAD_TOKEN, or name a file with --token-file", "--user")
+}
+
+/// The same, where `place` is where a token is put, and `flag` names the account.
+pub fn account_of(
+    user: Option<&str>,
+    token: Option<SecretString>,
+    place: &str,
+    flag: &str,
+) -> Result<Option<Credentials>> {
+    match (user, token) {
         (Some(user), Some(secret)) => Ok(Some(Credentials { user: user.to_owned(), secret })),
         (None, None) => Ok(None),
         (Some(user), None) => Err(Failure::new(Exit::Usage, format!("there is no token for {user}"))
-            .hint("put it into RAILHEAD_TOKEN, or name a file with --token-file")),
+            .hint(format!("put it into {place}"))),
         (None, Some(_)) => Err(Failure::new(Exit::Usage, "there is a token, and nobody says whose")
-            .hint("name the account with --user")),
+            .hint(format!("name the account with {flag}"))),
     }
 }
 

@@ -134,6 +134,7 @@ const ROUTES: &[Line] = &[
     ("GET", "/repositories/{name}", "", "", "`RepositoryDetail`", READER),
     ("DELETE", "/repositories/{name}", "", "", "`Deleted`", REPOSITORY),
     ("PUT", "/repositories/{name}/-/visibility", "", "`VisibilityChange`", "`Repository`", REPOSITORY),
+    ("GET", "/repositories/{name}/-/manifests", "`after`, `limit`", "", "`Manifests`", READER),
     ("GET", "/repositories/{name}/-/tags", "`after`, `limit`", "", "`Tags`", READER),
     ("DELETE", "/repositories/{name}/-/tags/{tag}", "", "", "`Deleted`", "who may delete there"),
     ("GET", "/audit", "`before`, `limit`", "", "`AuditEvents`", ADMIN),

@@ -419,6 +419,10 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("RAILHEAD_TOKEN_FILE", "A file with that token, as `--token-file`."),
     ("RAILHEAD_TOKEN_READONLY", "A token that may not push, for `prove` to see it refused."),
     ("RAILHEAD_TOKEN_READONLY_FILE", "A file with that token, as `--readonly-token-file`."),
+    ("RAILHEAD_FROM_TOKEN", "The token to show to the registry that `migrate` copies from."),
+    ("RAILHEAD_FROM_TOKEN_FILE", "A file with that token, as `--from-token-file`."),
+    ("RAILHEAD_TO_TOKEN", "The token to show to the registry that `migrate` copies to."),
+    ("RAILHEAD_TO_TOKEN_FILE", "A file with that token, as `--to-token-file`."),
     ("RAILHEAD_CA", "A file with certificates to trust beside the system's, as `--ca`."),
     ("RAILHEAD_OUTPUT", "`text` or `json`, as `--output`."),
 ];

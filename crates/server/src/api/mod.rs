@@ -146,6 +146,7 @@ impl Api {
             Route::Repository { name } => self.repository(call, &name).await,
             Route::RepositoryDelete { name } => self.delete_repository(call, &name).await,
             Route::RepositoryVisibility { name } => self.set_visibility(call, &name).await,
+            Route::RepositoryManifests { name } => self.manifests(call, &name).await,
             Route::Tags { name } => self.tags(call, &name).await,
             Route::TagDelete { name, tag } => self.delete_tag(call, &name, &tag).await,
             Route::Audit => self.audit(call).await,

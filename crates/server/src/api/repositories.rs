@@ -1,9 +1,11 @@
 //! Repositories.
 
 use railhead_access::Action;
-use railhead_api::{Deleted, Repositories, Repository, RepositoryDetail, Visibility, VisibilityChange};
-use railhead_catalog::{Repository as Row, RepositoryFilter, Visibility as Stored};
-use railhead_oci::RepositoryName;
+use railhead_api::{
+    Deleted, Manifest, Manifests, Repositories, Repository, RepositoryDetail, Visibility, VisibilityChange,
+};
+use railhead_catalog::{ManifestSummary, Repository as Row, RepositoryFilter, Visibility as Stored};
+use railhead_oci::{Digest, RepositoryName};
 use serde_json::json;
 
 use super::{Answer, Api, Call, Result, fault::Fault, ok, time};
@@ -70,6 +72,20 @@ impl Api {
         ok(&repository(&row)?)
     }
 
+    /// All manifests, also those that no tag names, so that they can be found by who copies them.
+    pub(super) async fn manifests(&self, call: &Call<'_>, name: &str) -> Result<Answer> {
+        let row = self.row(call, Action::Pull, name).await?;
+        let limit = call.limit()?;
+        let after = call.parameter("after")?.map(|after| after.parse::<Digest>()).transpose();
+        let after = after.map_err(|error| Fault::invalid(format!("'after' is no digest: {error}")))?;
+        let catalog = self.registry.catalog();
+        let mut found = catalog.manifests(row.id, after.as_ref(), limit.saturating_add(1)).await?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).map(|last| last.digest.to_string());
+        ok(&Manifests { manifests: found.into_iter().map(manifest).collect::<Result<_>>()?, next })
+    }
+
     /// The repository's row as it is now, for who may do `action` there.
     pub(super) async fn row(&self, call: &Call<'_>, action: Action, name: &str) -> Result<Row> {
         let parsed: RepositoryName =
@@ -78,6 +94,16 @@ impl Api {
         // Not from what the registry remembers: its size changes with every push.
         self.registry.catalog().repository(&parsed).await?.ok_or_else(|| Fault::no_repository(name))
     }
+}
+
+fn manifest(found: ManifestSummary) -> Result<Manifest> {
+    Ok(Manifest {
+        digest: found.digest.to_string(),
+        media_type: found.media_type,
+        size: found.size,
+        subject: found.subject.map(|subject| subject.to_string()),
+        pushed: time(found.pushed_at)?,
+    })
 }
 
 fn repository(row: &Row) -> Result<Repository> {
