@@ -39,6 +39,8 @@ pub enum Kind {
     Backup,
     /// A backup was restored to scratch, served, and pulled from.
     Drill,
+    /// The registry of a forge was turned on, or was to be.
+    Enable,
     /// What the cluster has around the registry was looked at.
     Inspection,
     /// All of a registry was moved to another one, and compared.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
@@ -56,6 +58,7 @@ impl Kind {
         Self::PullSecretCheck,
         Self::Backup,
         Self::Drill,
+        Self::Enable,
         Self::Inspection,
         Self::Migration,
     ];
@@ -71,6 +74,7 @@ impl Kind {
             Self::PullSecretCheck => "pull-secret-check",
             Self::Backup => "backup",
             Self::Drill => "drill",
+            Self::Enable => "enable",
             Self::Inspection => "inspection",
             Self::Migration => "migration",
         }

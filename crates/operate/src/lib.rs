@@ -1,10 +1,11 @@
 //! What the operator's commands do to a site: inspect it, prove it, write its pages, keep its evidence.
 //!
 //! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`inspect`] tells what the
-//! cluster has around it.
+//! cluster has around it, and [`enable`] turns a forge's registry on.
 //! [`handoff`] writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to
 //! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows. [`migrate`] moves what one registry serves to another.
 
+pub mod enable;
 mod evidence;
 pub mod handoff;
 pub mod image;
@@ -17,11 +18,12 @@ pub mod pull_secret;
 pub mod report;
 mod secrets;
 mod site;
+mod yaml;
 
 pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};
 pub use packages::{Packages, PackagesError};
 pub use secrets::Secrets;
 pub use site::{
-    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Retention, Site, SiteError, TABLES, Visibility, nearest,
-    reference,
+    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Release, Retention, RouteKind, Site, SiteError, TABLES,
+    Visibility, nearest, reference,
 };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, backup, completions, config, credential_provider, doctor, explain, export, gc, handoff, init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
+use crate::commands::{audit, backup, completions, config, credential_provider, doctor, enable, explain, export, gc, handoff, init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
 use crate::printer::Output;
 
 /// The container registry for a team's own forge.
@@ -87,6 +87,7 @@ pub enum Command {
     Status(status::Status),
     /// Tell what a finding of the doctor or of an inspection means
     Explain(explain::Explain),
+    Enable(enable::Enable),
     Prove(prove::Prove),
     Handoff(handoff::Handoff),
     /// Make, change and try the login that a cluster pulls with

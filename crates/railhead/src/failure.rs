@@ -240,6 +240,30 @@ impl From<railhead_operate::pull_secret::SopsError> for Failure {
     }
 }
 
+impl From<railhead_operate::enable::ValuesError> for Failure {
+    fn from(error: railhead_operate::enable::ValuesError) -> Self {
+        use railhead_operate::enable::ValuesError;
+        match error {
+            ValuesError::Sops(error) => error.into(),
+            ValuesError::Read { .. } => Self::of(Exit::NotFound, &error)
+                .hint("values files are named by --values, or by `values` in [release] of the site file"),
+            ValuesError::Yaml { .. } | ValuesError::Shape(_) => Self::of(Exit::Usage, &error),
+        }
+    }
+}
+
+impl From<railhead_operate::enable::ReplaceError> for Failure {
+    fn from(error: railhead_operate::enable::ReplaceError) -> Self {
+        use railhead_operate::enable::ReplaceError;
+        match &error {
+            ReplaceError::Foreign(_) => Self::of(Exit::Conflict, &error).hint(
+                "name another file for it in [release] of the site file: overlay, manifest or makefile",
+            ),
+            ReplaceError::Read { .. } => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
 impl From<railhead_backup::Error> for Failure {
     fn from(error: railhead_backup::Error) -> Self {
         use railhead_backup::Error;

@@ -54,6 +54,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Inspect(inspect) => return inspect.run(&context),
         Command::Status(status) => return status.run(&context),
         Command::Explain(explain) => explain.run(printer),
+        Command::Enable(enable) => enable.run(&context),
         Command::Prove(prove) => prove.run(&context),
         Command::Handoff(handoff) => handoff.run(&context),
         Command::PullSecret(command) => command.run(&context),

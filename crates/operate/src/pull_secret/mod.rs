@@ -12,12 +12,12 @@ mod image;
 pub mod keyring;
 mod manifest;
 mod sops;
-mod yaml;
 
 pub use check::{Check, CheckResult, Tried};
 pub use expiry::Expiry;
 pub use image::ImageName;
 pub use manifest::{Entry, Manifest, ManifestError, Rotated};
 pub use sops::{Sops, SopsError};
-pub use yaml::YamlError;
-pub(crate) use yaml::read as read_yaml;
+
+pub use crate::yaml::YamlError;
+pub(crate) use crate::yaml::read as read_yaml;

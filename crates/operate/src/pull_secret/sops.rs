@@ -1,4 +1,4 @@
-//! Runs `sops`, which keeps the file of a pull secret encrypted. Which keys it takes is its own business: `.sops.yaml` beside
+//! Runs `sops`, which keeps files with secrets encrypted. Which keys it takes is its own business: `.sops.yaml` beside
 //! or above the file, or the configuration that the site file names.
 //!
 //! Invariants: a plain text goes through pipes only; what `sops` is told on its command line is no secret.
@@ -11,11 +11,16 @@ use std::{io, path, thread};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::yaml;
 use crate::programs::find;
+use crate::yaml;
 
 /// What is encrypted of a Secret when the rules do not say: `kind` and `metadata` have to be read by who applies it.
 const DATA_ONLY: &str = "^(data|stringData)$";
+
+/// How sops says that the key is not here.
+const NO_KEY: &str = "Failed to get the data key";
+/// What a wrong sum means. sops itself may repeat a value that somebody wrote into the file, so its own words are not used.
+const CHANGED: &str = "its MAC does not fit what is in it: somebody changed it without sops, or two versions were merged by hand";
 
 /// Why `sops` did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +58,22 @@ impl SopsError {
                 Some("add a creation rule whose path_regex matches the file to `.sops.yaml`")
             }
             Self::Plain(_) => Some("give the creation rule `encrypted_regex: ^(data|stringData)$`"),
+            Self::Failed { said, .. } if said == CHANGED => Some(
+                "take the last version of the file that sops decrypts, and change it with `sops edit` or `sops set` alone",
+            ),
             Self::Failed { act: "decrypt" | "change", .. } => Some(
                 "sops needs the private key: for age, in SOPS_AGE_KEY_FILE or ~/.config/sops/age/keys.txt",
             ),
             _ => None,
+        }
+    }
+
+    /// Whether the file is sound as far as one can see, and the program or the key is not here.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Failed { said, .. } => said.starts_with(NO_KEY),
+            _ => false,
         }
     }
 }
@@ -184,6 +201,10 @@ fn run(mut command: Command, act: &'static str, file: &Path, input: &str) -> Res
         let said = String::from_utf8_lossy(&output.stderr);
         // What follows the first line of a failed decryption is a list of all places that a key was not in.
         let said = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("nothing").to_owned();
+        let is_changed =
+            ["MAC mismatch", "Cannot decrypt MAC", "Error decrypting tree", "Could not decrypt value"];
+        let said =
+            if is_changed.iter().any(|words| said.contains(words)) { CHANGED.to_owned() } else { said };
         return Err(SopsError::Failed { act, file: file.to_owned(), said });
     }
     String::from_utf8(output.stdout)

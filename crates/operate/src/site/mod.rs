@@ -7,6 +7,7 @@ mod error;
 mod first;
 mod keys;
 mod read;
+mod release;
 mod retention;
 mod suggest;
 
@@ -20,11 +21,12 @@ use serde::{Deserialize, Serialize};
 pub use error::SiteError;
 pub use first::Answers;
 pub use keys::reference;
+pub use release::{Release, RouteKind};
 pub use retention::Retention;
 pub use suggest::nearest;
 
 /// The operator's tables in the site file.
-pub const TABLES: [&str; 5] = ["site", "routes", "owners", "cluster", "retention"];
+pub const TABLES: [&str; 6] = ["site", "routes", "owners", "cluster", "release", "retention"];
 
 /// Where evidence goes unless the site says otherwise.
 pub const DEFAULT_EVIDENCE: &str = "railhead-evidence";
@@ -130,6 +132,8 @@ pub struct Site {
     pub owners: Owners,
     /// The cluster that pulls.
     pub cluster: Cluster,
+    /// The forge's Helm release.
+    pub release: Release,
     /// What may go over time.
     pub retention: Retention,
 }
@@ -150,6 +154,7 @@ impl Default for Site {
             routes: Vec::new(),
             owners: Owners::default(),
             cluster: Cluster::default(),
+            release: Release::default(),
             retention: Retention::default(),
         }
     }

@@ -25,6 +25,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Site, SiteError> {
             "routes" => site.routes = at.routes(value)?,
             "owners" => site.owners = at.owners(value)?,
             "cluster" => site.cluster = at.cluster(value)?,
+            "release" => site.release = at.release(value)?,
             "retention" => site.retention = at.retention(value)?,
             _ => {}
         }
@@ -40,7 +41,7 @@ pub(super) fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Site
 }
 
 /// A path in the file is relative to the file.
-fn beside(file: &Path, text: &str) -> std::path::PathBuf {
+pub(super) fn beside(file: &Path, text: &str) -> std::path::PathBuf {
     file.parent().unwrap_or(Path::new("")).join(text)
 }
 
@@ -227,7 +228,7 @@ impl Entry<'_> {
     }
 
     /// A text of one line, which is not empty.
-    fn line(&self) -> Result<String, SiteError> {
+    pub(super) fn line(&self) -> Result<String, SiteError> {
         match self.value {
             DeValue::String(text) if !text.trim().is_empty() && !text.contains(char::is_control) => {
                 Ok(text.to_string())
@@ -270,7 +271,7 @@ impl Entry<'_> {
         }
     }
 
-    fn url(&self) -> Result<Origin, SiteError> {
+    pub(super) fn url(&self) -> Result<Origin, SiteError> {
         let origin: Result<Origin, OriginError> = self.line()?.parse();
         let origin = origin.map_err(|source| SiteError::Url {
             place: self.place.clone(),

@@ -113,7 +113,7 @@ impl Entry<'_> {
     }
 
     /// A number of days, or of what else is counted.
-    fn days(&self) -> Result<u32, SiteError> {
+    pub(super) fn days(&self) -> Result<u32, SiteError> {
         let number = match self.value {
             DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,

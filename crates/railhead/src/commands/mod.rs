@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod credential_provider;
 pub mod doctor;
+pub mod enable;
 pub mod explain;
 pub mod export;
 pub mod gc;

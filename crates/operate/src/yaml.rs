@@ -63,7 +63,16 @@ fn nested(text: &mut String, value: &Value, depth: usize) {
 fn list(text: &mut String, items: &[Value], depth: usize) {
     for item in items {
         let _ = write!(text, "{:depth$}-", "");
-        nested(text, item, depth);
+        match item {
+            // The first key stands beside the dash.
+            Value::Object(map) if !map.is_empty() => {
+                let mut inner = String::new();
+                entries(&mut inner, map.iter(), depth + 2);
+                text.push(' ');
+                text.push_str(&inner[depth + 2..]);
+            }
+            _ => nested(text, item, depth),
+        }
     }
 }
 
