@@ -64,7 +64,8 @@ pub use scrub::ScrubRound;
 pub use shares::{Discrepancy, OwnerShare, RepositoryShare};
 pub use snapshot::{
     AccountRecord, AuditItem, BlobLink, Entry, FormerTag, Hidden, ManifestRecord, MemberRecord, OwnerRecord,
-    Record, RepositoryBatch, RepositoryRecord, TagItem, TokenRecord,
+    Record, RepositoryBatch, RepositoryRecord, TagItem, TokenRecord, TrashBatch, TrashRunRecord,
+    TrashedManifest, TrashedTag,
 };
 pub use sql::EngineError;
 pub use tags::{TagHistory, TagRecord, TagsPage};

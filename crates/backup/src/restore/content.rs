@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use railhead_catalog::{ManifestRecord, Record, RepositoryBatch, RepositoryRecord, Timestamp};
+use railhead_catalog::{ManifestRecord, Record, RepositoryBatch, Timestamp, TrashedManifest};
 use railhead_oci::{Digest, Manifest, RepositoryName};
 
 use super::{BATCH, Lost, Run};
@@ -107,7 +107,7 @@ impl Run<'_> {
                 bytes = 0;
                 if self.restore.only.repository(&record.name) {
                     self.restored.repositories += 1;
-                    batch = Some(empty(record, true));
+                    batch = Some(RepositoryBatch::empty(record, true));
                 }
                 continue;
             }
@@ -116,7 +116,8 @@ impl Run<'_> {
             bytes += self.add(open, record, lost);
             let records = open.blobs.len() + open.manifests.len() + open.tags.len() + open.former.len();
             if bytes > BATCH_BYTES || records >= BATCH {
-                let next = empty(open.repository.clone(), false);
+            let records = records + open.trash.manifests.len() + open.trash.tags.len();
+                let next = RepositoryBatch::empty(open.repository.clone(), false);
                 self.write(batch.replace(next)).await?;
                 bytes = 0;
             }
@@ -150,11 +151,42 @@ impl Run<'_> {
             }
             Record::FormerTag(former) => batch.former.push(former),
             _ => {}
+            Record::TrashRun(run) => batch.trash.runs.push(run),
+            Record::TrashedManifest(trashed) => return self.add_trashed(batch, trashed),
+            Record::TrashedTag(trashed) if !self.is_lost(&batch.repository.name, &trashed.tag.digest) => {
+                batch.trash.tags.push(trashed);
+            }
         }
         0
     }
 
     async fn write(&self, batch: Option<RepositoryBatch>) -> Result<()> {
+    /// Adds a manifest to the trash of a repository, unless a blob of it is lost: then it could not be brought back.
+    fn add_trashed(&mut self, batch: &mut RepositoryBatch, trashed: TrashedManifest) -> usize {
+        let needed = needs(&trashed.manifest).and_then(|manifest| {
+            match manifest.blobs.iter().find(|digest| self.lost.contains(digest)) {
+                Some(blob) => Err(format!("it needs blob {blob}, which is lost")),
+                None => Ok(()),
+            }
+        });
+        if let Err(what) = needed {
+            let (repository, digest) = (batch.repository.name.clone(), trashed.manifest.digest);
+            let what = format!("in the trash; {what}");
+            self.restored.lost.push(Lost::Manifest { repository, digest, what });
+            return 0;
+        }
+        let bytes = trashed.manifest.content.len();
+        batch.trash.manifests.push(trashed);
+        self.restored.trashed += 1;
+        bytes
+    }
+
+    fn is_lost(&self, repository: &RepositoryName, manifest: &Digest) -> bool {
+        self.restored.lost.iter().any(|lost| {
+            matches!(lost, Lost::Manifest { repository: of, digest, .. } if of == repository && digest == manifest)
+        })
+    }
+
         match batch {
             Some(batch) => {
                 let due = Timestamp::now().plus_millis(UNNEEDED);
@@ -162,17 +194,6 @@ impl Run<'_> {
             }
             None => Ok(()),
         }
-    }
-}
-
-fn empty(repository: RepositoryRecord, first: bool) -> RepositoryBatch {
-    RepositoryBatch {
-        repository,
-        first,
-        blobs: Vec::new(),
-        manifests: Vec::new(),
-        tags: Vec::new(),
-        former: Vec::new(),
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Restored {
     /// What is left out.
     pub lost: Vec<Lost>,
     /// How long it took.
+    /// Manifests in the trash of retention, which can be brought back as long as they could before.
+    pub trashed: u64,
     pub millis: u64,
 }
 

@@ -9,3 +9,4 @@ mod round_trip;
 mod stops;
 mod tricks;
 mod world;
+mod trash;

@@ -8,10 +8,12 @@
 mod read;
 mod records;
 mod restore;
+mod trash;
 
 pub use read::Entry;
 pub use records::{
     AccountRecord, AuditItem, BlobLink, FormerTag, Hidden, ManifestRecord, MemberRecord, OwnerRecord, Record,
-    RepositoryRecord, TagItem, TokenRecord,
+    RepositoryRecord, TagItem, TokenRecord, TrashRunRecord, TrashedManifest, TrashedTag,
 };
 pub use restore::RepositoryBatch;
+pub use trash::TrashBatch;

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-use railhead_oci::{Digest, RepositoryName, Tag};
+use railhead_oci::{RepositoryName, Tag};
 
 use super::records::{
     AccountRecord, AuditItem, BlobLink, FormerTag, Hidden, ManifestRecord, MemberRecord, OwnerRecord, Record,
     RepositoryRecord, TagItem, TokenRecord,
 };
+use super::trash;
 use crate::sql::{Row, Sql, params};
 use crate::{BlobRecord, Catalog, Error, OwnerId, RepositoryId, Result};
 
@@ -219,6 +220,7 @@ impl Reader<'_> {
                 self.manifests(repository)?;
                 self.tags(repository)?;
                 self.former_tags(repository)?;
+                self.trash(repository)?;
             }
             if !full {
                 return Ok(());
@@ -256,16 +258,8 @@ impl Reader<'_> {
             )?;
             let full = rows.len() == MANIFESTS as usize;
             for mut row in rows {
-                let digest: Digest = row.take()?;
-                last = digest.to_string();
-                let manifest = ManifestRecord {
-                    digest,
-                    media_type: row.take()?,
-                    pushed_at: row.take()?,
-                    pulled_at: row.take()?,
-                    content: String::from_utf8(row.take()?)
-                        .map_err(|_| Error::Corrupt(format!("manifest {digest} is not text")))?,
-                };
+                let manifest = ManifestRecord::read(&mut row)?;
+                last = manifest.digest.to_string();
                 self.give(Entry::Content(Record::Manifest(manifest)))?;
             }
             if !full {
@@ -319,6 +313,29 @@ impl Reader<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn trash(&mut self, repository: RepositoryId) -> Result<(), Ended> {
+        for run in trash::runs(self.sql, repository)? {
+            let id = run.id;
+            self.give(Entry::Content(Record::TrashRun(run)))?;
+            let mut last = 0;
+            loop {
+                let (manifests, after) = trash::manifests(self.sql, id, repository, last, MANIFESTS)?;
+                let full = manifests.len() == MANIFESTS as usize;
+                last = after;
+                for manifest in manifests {
+                    self.give(Entry::Content(Record::TrashedManifest(manifest)))?;
+                }
+                if !full {
+                    break;
+                }
+            }
+            for tag in trash::tags(self.sql, id, repository)? {
+                self.give(Entry::Content(Record::TrashedTag(tag)))?;
+            }
+        }
+        Ok(())
     }
 
     fn stored(&mut self) -> Result<(), Ended> {

@@ -5,7 +5,8 @@ use std::fmt;
 use railhead_oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 
-use crate::{Limit, OwnerId, OwnerKind, Role, Timestamp, TokenId, Visibility};
+use crate::sql::Row;
+use crate::{Error, Limit, OwnerId, OwnerKind, Result, Role, Timestamp, TokenId, TrashId, Visibility};
 
 /// One thing that the catalog knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ pub enum Record {
     Tag(TagItem),
     /// What a tag of the repository named before.
     FormerTag(FormerTag),
+    /// A run of retention that took something of the repository; what it took follows.
+    TrashRun(TrashRunRecord),
+    /// A manifest in the trash of the repository.
+    TrashedManifest(TrashedManifest),
+    /// A tag in the trash of the repository.
+    TrashedTag(TrashedTag),
 }
 
 /// A text that no error, log or debug output shows.
@@ -212,4 +219,53 @@ pub struct FormerTag {
     /// Who moved or deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<OwnerId>,
+}
+
+/// A run of retention that can be undone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashRunRecord {
+    /// Its id; what it took of other repositories has the same.
+    pub id: TrashId,
+    /// The hash of the plan.
+    pub plan: String,
+    /// Who applied it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<OwnerId>,
+    /// When.
+    pub applied_at: Timestamp,
+    /// Until when it can be undone.
+    pub expires_at: Timestamp,
+}
+
+/// A manifest in the trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashedManifest {
+    /// The run that took it.
+    pub run: TrashId,
+    /// As it was.
+    pub manifest: ManifestRecord,
+}
+
+/// A tag in the trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashedTag {
+    /// The run that took it.
+    pub run: TrashId,
+    /// As it was.
+    pub tag: TagItem,
+}
+
+impl ManifestRecord {
+    /// From the columns `digest, media_type, pushed_at, pulled_at, content`.
+    pub(super) fn read(row: &mut Row) -> Result<Self> {
+        let digest: Digest = row.take()?;
+        Ok(Self {
+            digest,
+            media_type: row.take()?,
+            pushed_at: row.take()?,
+            pulled_at: row.take()?,
+            content: String::from_utf8(row.take()?)
+                .map_err(|_| Error::Corrupt(format!("manifest {digest} is not text")))?,
+        })
+    }
 }

@@ -13,6 +13,7 @@ use super::records::{
     BlobLink, FormerTag, ManifestRecord, MemberRecord, OwnerRecord, Record, RepositoryRecord, TagItem,
     TokenRecord,
 };
+use super::trash::{self, TrashBatch};
 use crate::owners::{bump_generation, name_key};
 use crate::sql::{Dialect, Sql, params};
 use crate::{Catalog, Error, OwnerId, RepositoryId, Result, Timestamp};
@@ -35,6 +36,23 @@ pub struct RepositoryBatch {
     pub tags: Vec<TagItem>,
     /// What tags named before.
     pub former: Vec<FormerTag>,
+    /// What is in the trash.
+    pub trash: TrashBatch,
+}
+
+impl RepositoryBatch {
+    /// A part without anything in it.
+    pub fn empty(repository: RepositoryRecord, first: bool) -> Self {
+        Self {
+            repository,
+            first,
+            blobs: Vec::new(),
+            manifests: Vec::new(),
+            tags: Vec::new(),
+            former: Vec::new(),
+            trash: TrashBatch::default(),
+        }
+    }
 }
 
 impl Catalog {
@@ -253,7 +271,7 @@ fn content(sql: &mut dyn Sql, batch: &RepositoryBatch, due: Timestamp) -> Result
             params![id, &former.name, &former.digest, former.replaced_at, former.account],
         )?;
     }
-    Ok(())
+    trash::restore(sql, id, &batch.trash)
 }
 
 fn repository(sql: &mut dyn Sql, record: &RepositoryRecord) -> Result<RepositoryId> {
@@ -352,6 +370,11 @@ fn sequences(sql: &mut dyn Sql) -> Result<()> {
         };
         let Some(last) = last.filter(|last| *last > 0) else { continue };
         if sql.dialect() == Dialect::Postgres {
+        (
+            "trash_run",
+            "SELECT MAX(id) FROM trash_run",
+            "SELECT setval(pg_get_serial_sequence('trash_run', 'id'), ?1)",
+        ),
             sql.query(set, params![last])?;
         } else {
             let raise = "UPDATE sqlite_sequence SET seq = MAX(seq, ?2) WHERE name = ?1";

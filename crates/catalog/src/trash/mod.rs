@@ -13,12 +13,13 @@ mod undo;
 use std::time::Duration;
 
 use railhead_oci::{Digest, RepositoryName, Tag};
+use serde::{Deserialize, Serialize};
 
 use crate::sql::{FromValue, Row, Value, params};
 use crate::{Catalog, RepositoryId, Result, Timestamp};
 
 /// A run of retention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TrashId(pub i64);
 
 /// What a repository is to lose, as the plan saw it.

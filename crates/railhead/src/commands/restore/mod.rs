@@ -173,13 +173,16 @@ async fn into(
 }
 
 fn rows(restored: &Restored) -> Vec<(&'static str, String)> {
-    let Restored { owners, repositories, manifests, tags, blobs, bytes, millis, .. } = restored;
+    let Restored { owners, repositories, manifests, tags, trashed, blobs, bytes, millis, .. } = restored;
+    let trash = if *trashed == 0 { String::new() } else { format!(", {trashed} manifests in the trash") };
     let resumed = if restored.resumed { ", going on with an earlier attempt" } else { "" };
     vec![
         ("backup", format!("{}{resumed}", restored.id)),
         (
             "content",
-            format!("{owners} owners, {repositories} repositories, {manifests} manifests, {tags} tags"),
+            format!(
+                "{owners} owners, {repositories} repositories, {manifests} manifests, {tags} tags{trash}"
+            ),
         ),
         ("copied", format!("{blobs} blobs of {}", size(*bytes))),
         ("restored in", format!("{:.1} s", *millis as f64 / 1000.0)),
