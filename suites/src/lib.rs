@@ -37,6 +37,7 @@ pub mod railhead;
 pub mod random;
 pub mod registry;
 pub mod server;
+pub mod small_disk;
 pub mod tls;
 
 pub use breaker::Breaker;

@@ -18,6 +18,8 @@ use crate::vault::Vault;
 use crate::{Error, Result};
 
 const LOCKS: &str = "locks";
+/// The number of no process: of a lock that could not be read, or not be written for want of room.
+const UNKNOWN: u32 = 0;
 
 /// What a lock is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,9 +119,16 @@ impl Lock {
     /// Takes the lock, or says who has it.
     pub async fn take(vault: &Vault, purpose: Purpose, times: Times) -> Result<Self> {
         let file = format!("{LOCKS}/{}.json", crate::random_hex()?);
-        let text = serde_json::to_vec(&Holder::new(purpose))
+        let mut text = serde_json::to_vec(&Holder::new(purpose))
             .map_err(|error| Error::Target { act: "write a lock".to_owned(), source: error.into() })?;
-        vault.write_small(&file, text.clone()).await?;
+        match vault.write_small(&file, text.clone()).await {
+            Err(Error::Full { .. }) => {
+                // An empty file takes no room, and who makes room has to be able to begin.
+                text.clear();
+                vault.write_small(&file, Vec::new()).await?;
+            }
+            written => written?,
+        }
         let taken = Self::look_around(vault, &file, purpose, times).await;
         if let Err(error) = taken {
             // What failed first is what there is to say; a lock that stays is dead with this process.
@@ -153,7 +162,11 @@ impl Lock {
                 continue;
             }
             let Holder { purpose, host, pid, since, .. } = holder;
-            let holder = format!("{} of process {pid} on {host}, since {since:.0}", purpose.words());
+            let holder = if pid == UNKNOWN {
+                "somebody whose lock does not say who".to_owned()
+            } else {
+                format!("{} of process {pid} on {host}, since {since:.0}", purpose.words())
+            };
             return Err(Error::Locked { place: vault.place(), holder, file });
         }
         Ok(())
@@ -218,7 +231,7 @@ async fn holder(vault: &Vault, file: &str) -> Result<Option<Holder>> {
         purpose: Purpose::Prune,
         host: "an unknown machine".to_owned(),
         machine: String::new(),
-        pid: 0,
+        pid: UNKNOWN,
         started: 0,
         since: jiff::Timestamp::UNIX_EPOCH,
     })))

@@ -39,27 +39,79 @@ impl Keep {
         *self == Self::default()
     }
 
+    /// Whether days count.
+    const fn asks_the_calendar(&self) -> bool {
+        self.daily > 0 || self.weekly > 0 || self.monthly > 0
+    }
+
     /// Which of the backups stay; their times are given the newest first, in the order of their numbers. The time that it is now
-    /// plays no part: a clock can jump.
-    fn stay(&self, times: &[Timestamp]) -> Vec<bool> {
-        let mut stay: Vec<bool> = (0..times.len()).map(|at| at == 0 || at < self.last as usize).collect();
+    /// plays no part: a clock can jump. One whose time contradicts that order was made by a clock that was wrong, or others
+    /// were: the calendar does not speak of it, and it stays.
+    fn stay(&self, times: &[Timestamp]) -> Vec<Fate> {
+        let mut fates: Vec<Fate> = (0..times.len())
+            .map(|at| if at == 0 || at < self.last as usize { Fate::Stays } else { Fate::Goes })
+            .collect();
+        if !self.asks_the_calendar() {
+            return fates;
+        }
         let dates: Vec<Date> = times.iter().map(|time| TimeZone::UTC.to_datetime(*time).date()).collect();
-        let week = |date: &Date| (date.iso_week_date().year(), i16::from(date.iso_week_date().week()));
-        let days = dates.iter().map(|date| (date.year(), date.day_of_year())).collect();
-        let weeks = dates.iter().map(week).collect();
-        let months = dates.iter().map(|date| (date.year(), i16::from(date.month()))).collect();
-        let periods: [(u32, Vec<(i16, i16)>); 3] =
-            [(self.daily, days), (self.weekly, weeks), (self.monthly, months)];
-        for (count, periods) in periods {
+        let in_order = in_order(&dates);
+        let week = |date: Date| (date.iso_week_date().year(), i16::from(date.iso_week_date().week()));
+        let day = |date: Date| (date.year(), date.day_of_year());
+        let month = |date: Date| (date.year(), i16::from(date.month()));
+        let periods: [(u32, Period); 3] = [(self.daily, day), (self.weekly, week), (self.monthly, month)];
+        for (count, period) in periods {
             let mut seen = BTreeSet::new();
-            for (at, period) in periods.into_iter().enumerate() {
-                if seen.len() < count as usize && seen.insert(period) {
-                    stay[at] = true;
+            for (at, date) in dates.iter().enumerate().filter(|(at, _)| in_order[*at]) {
+                if seen.len() < count as usize && seen.insert(period(*date)) {
+                    fates[at] = Fate::Stays;
                 }
             }
         }
-        stay
+        for (fate, in_order) in fates.iter_mut().zip(in_order) {
+            if *fate == Fate::Goes && !in_order {
+                *fate = Fate::OutOfOrder;
+            }
+        }
+        fates
     }
+}
+
+/// Which day, week or month a date is in.
+type Period = fn(Date) -> (i16, i16);
+
+/// What becomes of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// It stays, as nobody can say how old it is.
+    OutOfOrder,
+    Goes,
+}
+
+/// Which of the dates, the newest backup's first, belong to the longest run without a contradiction. Of several such runs it is
+/// the one that ends with the newest backup and goes back in the smallest steps, as a wrong clock is far off.
+fn in_order(dates: &[Date]) -> Vec<bool> {
+    // Of the best run that ends with each, seen from the oldest: its length, and who is before it.
+    let mut best: Vec<(usize, Option<usize>)> = vec![(1, None); dates.len()];
+    for at in (0..dates.len()).rev() {
+        for before in at + 1..dates.len() {
+            let length = best[before].0 + 1;
+            let is_nearer =
+                best[at].1.is_some_and(|other| length == best[at].0 && dates[before] > dates[other]);
+            if dates[before] <= dates[at] && (length > best[at].0 || is_nearer) {
+                best[at] = (length, Some(before));
+            }
+        }
+    }
+    let longest = best.iter().map(|(length, _)| *length).max();
+    let mut next = best.iter().position(|(length, _)| Some(*length) == longest);
+    let mut in_order = vec![false; dates.len()];
+    while let Some(at) = next {
+        in_order[at] = true;
+        next = best[at].1;
+    }
+    in_order
 }
 
 /// What a pruning came to.
@@ -67,6 +119,8 @@ impl Keep {
 pub struct Pruned {
     /// Backups that stay.
     pub kept: Vec<String>,
+    /// Those of them that stay only because their times contradict their numbers: a clock was wrong.
+    pub out_of_order: Vec<String>,
     /// Backups that went.
     pub removed: Vec<String>,
     /// Files that went with them.
@@ -96,12 +150,14 @@ async fn run(vault: &Vault, lock: &Lock, keep: &Keep, scratch: &Path, dry_run: b
         snapshots.push(vault.manifest(&id).await?.0);
     }
     let times: Vec<Timestamp> = snapshots.iter().map(|snapshot| snapshot.time).collect();
-    let stay = keep.stay(&times);
     let (mut kept, mut gone) = (Vec::new(), Vec::new());
-    for (snapshot, stays) in snapshots.into_iter().zip(stay) {
-        if stays { kept.push(snapshot) } else { gone.push(snapshot) }
-    }
     let mut pruned = Pruned::default();
+    for (snapshot, fate) in snapshots.into_iter().zip(keep.stay(&times)) {
+        if fate == Fate::OutOfOrder {
+            pruned.out_of_order.push(snapshot.id.clone());
+        }
+        if fate == Fate::Goes { gone.push(snapshot) } else { kept.push(snapshot) }
+    }
     // Everything that stays is read before anything is removed.
     let mut lists: BTreeMap<String, Vec<Lines>> = BTreeMap::new();
     let mut parts: BTreeSet<String> = BTreeSet::new();
@@ -222,12 +278,21 @@ pub async fn drop_backup(vault: &Vault, id: &str, times: Times) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn at(texts: &[&str]) -> Vec<Timestamp> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn all(keep: Keep, times: &[Timestamp], fates: &[Fate]) -> Vec<usize> {
+        let found = keep.stay(times);
+        found.iter().enumerate().filter(|(_, fate)| fates.contains(fate)).map(|(at, _)| at).collect()
+    }
+
     fn kept(keep: Keep, times: &[&str]) -> Vec<usize> {
-        let times: Vec<Timestamp> = times.iter().map(|time| time.parse().unwrap()).collect();
-        let stay = keep.stay(&times);
-        stay.iter().enumerate().filter(|(_, stays)| **stays).map(|(at, _)| at).collect()
+        all(keep, &at(times), &[Fate::Stays, Fate::OutOfOrder])
     }
 
     #[test]
@@ -247,5 +312,70 @@ mod tests {
         assert_eq!(kept(Keep { monthly: 9, ..Keep::default() }, &times), [0, 4, 5]);
         assert_eq!(kept(Keep { last: 1, daily: 2, monthly: 2, ..Keep::default() }, &times), [0, 2, 4]);
         assert_eq!(kept(Keep { last: 7, ..Keep::default() }, &[]), [0_usize; 0]);
+    }
+
+    #[test]
+    fn what_a_wrong_clock_made_takes_no_day_and_is_not_removed() {
+        let daily = Keep { daily: 2, ..Keep::default() };
+        // The clock was in 2030 for one backup, and in 1970 for another.
+        let times = [
+            "2026-03-04T12:00:00Z",
+            "2030-01-01T00:00:00Z",
+            "2026-03-03T12:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "2026-03-02T12:00:00Z",
+        ];
+        assert_eq!(kept(daily, &times), [0, 1, 2, 3]);
+        assert_eq!(all(daily, &at(&times), &[Fate::OutOfOrder]), [1, 3]);
+        // Numbers alone do not ask what time it is.
+        assert_eq!(kept(Keep { last: 2, ..Keep::default() }, &times), [0, 1]);
+        // It was set back by a few seconds: that is the same day.
+        let slewed = ["2026-03-04T12:00:00Z", "2026-03-04T12:00:05Z", "2026-03-03T12:00:00Z"];
+        assert_eq!(kept(daily, &slewed), [0, 2]);
+        // It is in the future and stays there.
+        let ahead = ["2030-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "2026-03-03T12:00:00Z"];
+        assert_eq!(kept(daily, &ahead), [0, 1]);
+    }
+
+    const DAY: i64 = 24 * 3600;
+
+    fn days(days: &[i64]) -> Vec<Timestamp> {
+        days.iter().map(|day| Timestamp::from_second(day * DAY).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_wrong_time_among_right_ones_removes_nothing_more(
+            steps in prop::collection::vec(0_i64..3, 2..30), at in 0_usize..29, ahead: bool,
+            daily in 0_u32..8, weekly in 0_u32..4, monthly in 0_u32..4,
+        ) {
+            let mut right: Vec<i64> = steps.iter().scan(20_000, |day, step| { *day += step; Some(*day) }).collect();
+            right.reverse();
+            let keep = Keep { last: 1, daily, weekly, monthly };
+            let before: Vec<i64> = keep.stay(&days(&right)).iter().zip(&right)
+                .filter(|(fate, _)| **fate == Fate::Stays).map(|(_, day)| *day).collect();
+            prop_assert!(keep.stay(&days(&right)).iter().all(|fate| *fate != Fate::OutOfOrder));
+            let mut wrong = right.clone();
+            // Not the newest, nor older than all: there it is no contradiction.
+            let at = 1 + at % (right.len() - 1);
+            wrong.insert(at, if ahead { 40_000 } else { 1 });
+            let after: Vec<i64> = keep.stay(&days(&wrong)).iter().zip(&wrong)
+                .filter(|(fate, _)| **fate != Fate::Goes).map(|(_, day)| *day).collect();
+            for day in before {
+                prop_assert!(after.contains(&day), "{day} of {wrong:?} is gone: {after:?}");
+            }
+        }
+
+        #[test]
+        fn the_longest_run_is_in_order_and_no_other_fits_into_it(days in prop::collection::vec(0_i8..20, 0..40)) {
+            let dates: Vec<Date> = days.iter().map(|day| jiff::civil::date(2026, 1, 1 + *day)).collect();
+            let found = in_order(&dates);
+            let run: Vec<(usize, Date)> = dates.iter().copied().enumerate().filter(|(at, _)| found[*at]).collect();
+            prop_assert!(run.windows(2).all(|two| two[0].1 >= two[1].1));
+            for (at, date) in dates.iter().enumerate().filter(|(at, _)| !found[*at]) {
+                let fits = run.iter().all(|(other, on)| if *other < at { on >= date } else { on <= date });
+                prop_assert!(!fits, "{at} fits into {run:?}");
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ use crate::{Error, Result};
 
 /// How long objects stay behind a backup that was killed.
 const HOLD: Duration = Duration::from_hours(1);
+/// How often that is renewed: a clock that leaps ahead ends it early, but not for longer than this.
+const RENEW: Duration = Duration::from_mins(1);
 
 /// How a backup is made.
 pub struct Plan<'a> {
@@ -45,8 +47,24 @@ pub struct Plan<'a> {
     pub parallel: usize,
     /// How locks behave.
     pub times: Times,
+    /// What time it is, by a clock that may be wrong: it says when the backup was begun, and orders nothing.
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
     /// Is told how far it got.
     pub watch: &'a (dyn Fn(&Progress) + Sync),
+}
+
+/// When a backup was begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    time: Timestamp,
+    moment: Instant,
+}
+
+impl Begun {
+    /// Before the first look at what is backed up: what came later is not surely in it.
+    pub(crate) fn now(plan: &Plan<'_>) -> Self {
+        Self { time: (plan.now)(), moment: Instant::now() }
+    }
 }
 
 /// How far something got.
@@ -112,7 +130,7 @@ struct Data<'a> {
 
 /// Backs up a catalog and its store, which may be served meanwhile.
 pub async fn backup(plan: &Plan<'_>, catalog: &Catalog, store: &Store) -> Result<Made> {
-    let from = Instant::now();
+    let begun = Begun::now(plan);
     let lock = Lock::take(plan.vault, Purpose::Backup, plan.times).await?;
     let made = async {
         Scratch::clear(plan.scratch);
@@ -121,7 +139,7 @@ pub async fn backup(plan: &Plan<'_>, catalog: &Catalog, store: &Store) -> Result
         let hold = Holding::take(catalog).await?;
         let made = async {
             let spooled = spool(catalog, &scratch).await?;
-            write(plan, &lock, &spooled, &Data { catalog, store }, from).await
+            write(plan, &lock, &spooled, &Data { catalog, store }, begun).await
         };
         let made = made.await;
         hold.release().await;
@@ -146,7 +164,7 @@ impl Holding {
         let (renewed, renewed_name) = (catalog.clone(), name.clone());
         let renewing = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(HOLD / 4).await;
+                tokio::time::sleep(RENEW).await;
                 if let Err(error) = renewed.hold(&renewed_name, held_until()).await {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -185,10 +203,10 @@ pub(crate) async fn write(
     lock: &Lock,
     spooled: &Spooled,
     origin: &impl Origin,
-    from: Instant,
+    begun: Begun,
 ) -> Result<Made> {
     let vault = plan.vault;
-    let time = Timestamp::now();
+    let time = begun.time;
     let number = match vault.ids().await?.last() {
         Some(last) => last.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0) + 1,
         None => 1_u64,
@@ -227,7 +245,7 @@ pub(crate) async fn write(
         sealed: snapshot.sealed.is_some(),
         signed: plan.sign.is_some(),
         missing: snapshot.missing,
-        millis: from.elapsed().as_millis() as u64,
+        millis: begun.moment.elapsed().as_millis() as u64,
     })
 }
 

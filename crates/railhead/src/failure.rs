@@ -270,7 +270,7 @@ impl From<railhead_backup::Error> for Failure {
         match error {
             Error::Registry(error) => error.into(),
             Error::Full { .. } => Self::of(Exit::Failed, &error)
-                .hint("make room, and give the same command again: it goes on where it was"),
+                .hint("make room, as `railhead backup prune` does, and give the same command again: it goes on where it was"),
             Error::Lied { .. } => Self::of(Exit::Failed, &error)
                 .hint("look after the disk or the service behind this place; nothing of the registry was touched"),
             Error::Damaged { .. } | Error::Missing { .. } => Self::of(Exit::Failed, &error)

@@ -8,6 +8,7 @@
 mod damage;
 mod figures;
 mod forge;
+mod full;
 mod places;
 mod serving;
 mod stops;

@@ -1,17 +1,15 @@
 //! A full disk: the push that does not fit is told so, everything else goes on, and room that comes back is used.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
 
 use railhead_oci::Digest;
 use railhead_suites::Railhead;
 use railhead_suites::http::{Answer, Http};
 use railhead_suites::railhead::Options;
+use railhead_suites::small_disk::{SmallDisk, in_own_namespace};
 
-use crate::small_disk::{SmallDisk, in_own_namespace};
 use crate::{REPOSITORY, begin, expect, layer, login};
 
-const MIB: usize = 1 << 20;
 /// Size of the disk, in MiB.
 const DISK: usize = 48;
 
@@ -65,7 +63,7 @@ fn a_disk_without_a_single_byte_left_stops_no_pull() {
 
         // Somebody else fills the disk, so that the catalog has no room either.
         let ballast = data.join("ballast");
-        fill(&ballast);
+        SmallDisk::fill(&ballast);
         refused(&push(&http, small));
         let digest = Digest::sha256(small);
         refused(&http.send("PUT", &format!("{begun}?digest={digest}"), &[], small).unwrap());
@@ -108,18 +106,4 @@ fn refused(answer: &Answer) {
     let error = &body["errors"][0];
     assert_eq!(error["message"], "the registry's storage is full", "{body}");
     assert!(error["code"].is_string() && error["detail"]["hint"].is_string(), "{body}");
-}
-
-/// Writes to `file` until not one byte more goes in.
-fn fill(file: &std::path::Path) {
-    let mut file = File::create(file).unwrap();
-    let zeros = vec![0; MIB];
-    let mut piece = MIB;
-    while piece > 0 {
-        match file.write(&zeros[..piece]) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::StorageFull => piece /= 2,
-            Err(error) => panic!("cannot fill the disk: {error}"),
-        }
-    }
 }

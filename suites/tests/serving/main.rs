@@ -10,7 +10,6 @@ mod ending;
 mod full_disk;
 mod killed;
 mod protocols;
-mod small_disk;
 
 use railhead_suites::http::{Answer, Http};
 use railhead_suites::registry::{OWNER, TEAM};

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::time::Instant;
 
 use railhead_catalog::{BlobLink, ManifestRecord, Record, RepositoryRecord, TagItem, Timestamp, Visibility};
 use railhead_client::{Met, Registry, Visitor};
@@ -14,7 +13,7 @@ use crate::lock::{Lock, Purpose};
 use crate::scratch::{PartWriter, Scratch, failed};
 use crate::seal::Recipient;
 use crate::spool::{Spooled, Work};
-use crate::take::{Made, Origin, Plan, write};
+use crate::take::{Begun, Made, Origin, Plan, write};
 use crate::vault::Vault;
 use crate::{Error, Result};
 
@@ -30,12 +29,12 @@ pub struct Asked<'a> {
 
 /// Backs up what a registry serves. It has no accounts: those are the registry's own business.
 pub async fn backup_registry(plan: &Plan<'_>, asked: &Asked<'_>) -> Result<Made> {
-    let from = Instant::now();
+    let begun = Begun::now(plan);
     let lock = Lock::take(plan.vault, Purpose::Backup, plan.times).await?;
     let made = async {
         let scratch = Scratch::new(plan.scratch)?;
         let spooled = spool(asked, &scratch).await?;
-        write(plan, &lock, &spooled, &Serving { client: asked.client }, from).await
+        write(plan, &lock, &spooled, &Serving { client: asked.client }, begun).await
     };
     let made = made.await;
     lock.release().await;

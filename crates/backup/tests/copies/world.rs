@@ -223,6 +223,7 @@ impl World {
 
     pub async fn restore(&self, vault: &Vault) -> Result<Restored> {
         self.restore_only(vault, Only::default()).await
+            now: &jiff::Timestamp::now,
     }
 
     pub async fn restore_only(&self, vault: &Vault, only: Only) -> Result<Restored> {

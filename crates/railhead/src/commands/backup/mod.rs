@@ -204,6 +204,7 @@ impl Make {
             sign: sign.as_ref(),
             parallel: PARALLEL,
             times: Times::default(),
+            now: &jiff::Timestamp::now,
             watch: &|progress: &Progress| watch.tell(progress),
         };
         let made = match &self.registry {
@@ -255,6 +256,9 @@ async fn finish(
     context.printer.data(&shown, || show::made(&vault.place(), made, pruned.as_ref()))?;
     for blob in &made.missing {
         context.printer.warning(&show::missing(blob));
+    }
+    if let Some(told) = pruned.as_ref().and_then(show::out_of_order) {
+        context.printer.warning(&told);
     }
     if let Some(error) = failed {
         return Err(Failure::from(error).hint("the new backup is there; old ones were not pruned"));
@@ -374,6 +378,10 @@ impl Prune {
         let pruned =
             railhead_backup::prune(&vault, &keep, &std::env::temp_dir(), Times::default(), self.dry_run)
                 .await?;
-        context.printer.data(&pruned, || show::pruned(&pruned, self.dry_run))
+        context.printer.data(&pruned, || show::pruned(&pruned, self.dry_run))?;
+        if let Some(told) = show::out_of_order(&pruned) {
+            context.printer.warning(&told);
+        }
+        Ok(())
     }
 }

@@ -89,8 +89,17 @@ pub fn made(place: &str, made: &Made, pruned: Option<&Pruned>) -> String {
 }
 
 fn removed(pruned: &Pruned) -> String {
-    let Pruned { kept, removed, files, bytes } = pruned;
-    format!("{} backups and {files} files of {}; {} backups stay", removed.len(), show(*bytes), kept.len())
+    let Pruned { kept, out_of_order, removed, files, bytes } = pruned;
+    let wrong = match out_of_order.len() {
+        0 => String::new(),
+        count => format!(", {count} of them with times that contradict their numbers"),
+    };
+    format!(
+        "{} backups and {files} files of {}; {} backups stay{wrong}",
+        removed.len(),
+        show(*bytes),
+        kept.len()
+    )
 }
 
 /// A blob that a backup does not have.
@@ -223,6 +232,14 @@ pub fn pruned(pruned: &Pruned, dry_run: bool) -> String {
         let _ = writeln!(text, "{id}");
     }
     text
+}
+
+/// Backups that a wrong clock made, if some stay because of that.
+pub fn out_of_order(pruned: &Pruned) -> Option<String> {
+    let ids = pruned.out_of_order.join(", ");
+    (!ids.is_empty()).then(|| {
+        format!("the clock was wrong when these backups were made, or others: {ids}. They stay; `railhead backup prune FROM --drop ID` removes one")
+    })
 }
 
 /// What a restore left out, one a line.

@@ -4,10 +4,11 @@
 //! ends. A namespace is entered by a process and not by a thread, so the test runs itself once more inside.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use railhead_suites::Program;
+use crate::program::Program;
 
 /// Set for the test that runs inside.
 const INSIDE: &str = "SUITES_INSIDE";
@@ -43,6 +44,27 @@ impl SmallDisk {
         let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new);
         Program::find("mount").run(arguments.iter().chain([&place.as_os_str()])).ok();
         Self { place: place.to_owned() }
+    }
+
+    /// Makes it larger or smaller.
+    pub fn resize(&self, mebibytes: usize) {
+        let size = format!("remount,size={mebibytes}m");
+        let arguments = [OsStr::new("-o"), OsStr::new(&size), self.place.as_os_str()];
+        Program::find("mount").run(arguments).ok();
+    }
+
+    /// Writes to `file` until not one byte more goes in.
+    pub fn fill(file: &Path) {
+        let mut file = File::create(file).unwrap();
+        let zeros = vec![0; 1 << 20];
+        let mut piece = zeros.len();
+        while piece > 0 {
+            match file.write(&zeros[..piece]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => piece /= 2,
+                Err(error) => panic!("cannot fill the disk: {error}"),
+            }
+        }
     }
 }
 
