@@ -58,6 +58,15 @@ impl Forge {
         self.address
     }
 
+    /// Makes an organisation of [`FORGE_USER`]'s that is `public`, `limited` or `private`.
+    pub fn organisation(&self, name: &str, visibility: &str) {
+        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
+        let body = format!(r#"{{"username":"{name}","visibility":"{visibility}"}}"#);
+        let fields = [("Content-Type", "application/json")];
+        let answer = http.send("POST", "/api/v1/orgs", &fields, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
     /// A token of [`FORGE_USER`] with these scopes, as `write:package`.
     pub fn token(&self, name: &str, scopes: &str) -> String {
         let words = ["admin", "user", "generate-access-token", "--raw", "--username", FORGE_USER];

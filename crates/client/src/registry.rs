@@ -105,6 +105,12 @@ impl Registry {
         self
     }
 
+    /// A client of the same registry for who has not logged in.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self { credentials: None, tokens: Arc::default(), ..self.clone() }
+    }
+
     /// What carries its requests.
     pub fn http(&self) -> &Http {
         &self.http

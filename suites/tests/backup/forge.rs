@@ -26,6 +26,12 @@ fn images_of_gitea_are_backed_up_and_restored_into_any_registry() {
         push(&http, &name, tag, &Image::random(&mut random, 2, 30_000));
         names.push(format!("{name}:{tag}"));
     }
+    for (owner, visibility) in [("open", "public"), ("known", "limited"), ("closed", "private")] {
+        one.organisation(owner, visibility);
+        two.organisation(owner, visibility);
+        push(&http, &format!("{owner}/app"), "v1", &Image::random(&mut random, 1, 10_000));
+        names.push(format!("{owner}/app:v1"));
+    }
     let to = scratch.path().join("backups");
     let to = to.to_str().unwrap();
     let run = |token: &str, words: &[&str]| {
@@ -40,7 +46,7 @@ fn images_of_gitea_are_backed_up_and_restored_into_any_registry() {
     let way = route("one", &one);
     let words = [&["backup", to, "--registry", first][..], &reached, &[&way, "--output", "json"]].concat();
     let made = json(&run(&tokens[0], &words).ok());
-    assert_eq!((&made["counts"]["repositories"], &made["counts"]["tags"]), (&3.into(), &4.into()), "{made}");
+    assert_eq!((&made["counts"]["repositories"], &made["counts"]["tags"]), (&6.into(), &7.into()), "{made}");
     assert!(!run(&tokens[0], &["backup", "list", to]).ok().stdout.contains(&tokens[0]));
 
     let way = route("two", &two);
@@ -55,10 +61,16 @@ fn images_of_gitea_are_backed_up_and_restored_into_any_registry() {
         assert_eq!((one.status, two.status), (200, 200), "{name}");
         assert_eq!(one.body, two.body, "{name}");
     }
-    // And into a Railhead of one's own, as the owner's.
+    // And into a Railhead of one's own, as the owner's, for those who could pull it before.
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
     railhead(&data, home.path(), &["restore", to]).ok();
     let listed = railhead(&data, home.path(), &["repo", "list"]).ok().stdout;
     assert!(listed.contains("alice/deep/er") && listed.contains("alice/tool"), "{listed}");
+    for (name, visibility) in
+        [("alice/app", "public"), ("open/app", "public"), ("known/app", "private"), ("closed/app", "private")]
+    {
+        let shown = json(&railhead(&data, home.path(), &["repo", "show", name, "--output", "json"]).ok());
+        assert_eq!(shown["visibility"], visibility, "{shown}");
+    }
 }

@@ -1,11 +1,11 @@
 //! Backs up what a registry serves, in the format of all backups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
 use railhead_catalog::{BlobLink, ManifestRecord, Record, RepositoryRecord, TagItem, Timestamp, Visibility};
-use railhead_client::{Met, Registry, Visitor};
+use railhead_client::{Known, Met, Registry, Visitor};
 use railhead_oci::{Digest, RepositoryName, Tag};
 
 use crate::format::{Absence, Counts, PartKind};
@@ -55,7 +55,7 @@ async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
         }
         found.repositories
     } else {
-        asked.repositories.iter().map(|name| (name.clone(), BTreeSet::new())).collect()
+        asked.repositories.iter().map(|name| (name.clone(), Known::default())).collect()
     };
     if found.is_empty() {
         return Err(Error::NotThere(format!("repository at {origin} that this account may see")));
@@ -66,7 +66,8 @@ async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
     // They come in the order of their names, so an owner's come together.
     for (name, known) in found {
         let mut served = Served::new(&name, now);
-        asked.client.walk(&name, known, &mut served).await?;
+        asked.client.walk(&name, known.manifests, &mut served).await?;
+        let visibility = visibility(asked.client, known.is_public, &served).await;
         let owner = name.owner().to_owned();
         if open.as_ref().is_none_or(|(of, _)| *of != owner) {
             if let Some((_, part)) = open.take() {
@@ -76,13 +77,26 @@ async fn spool(asked: &Asked<'_>, scratch: &Scratch) -> Result<Spooled> {
             open = Some((owner.clone(), PartWriter::create(path, PartKind::Content, Some(owner))?));
         }
         if let Some((_, part)) = &mut open {
-            spooler.repository(part, &name, served, now)?;
+            spooler.repository(part, &name, visibility, served, now)?;
         }
     }
     if let Some((_, part)) = open {
         spooler.parts.push(part.finish()?);
     }
     spooler.finish(scratch)
+}
+
+/// Who may pull: everybody, when the forge says so and one who has not logged in is served. A forge whose owners are public may
+/// let nobody in without an account.
+async fn visibility(client: &Registry, is_public: bool, served: &Served<'_>) -> Visibility {
+    let Some(digest) = served.manifests.keys().next().filter(|_| is_public) else {
+        return Visibility::Private;
+    };
+    match client.anonymous().head_manifest(served.name, &digest.to_string()).await {
+        Ok(Some(_)) => Visibility::Public,
+        // A refusal; should it have been anything else, private is the side that harms nobody.
+        Ok(None) | Err(_) => Visibility::Private,
+    }
 }
 
 /// A repository as a registry serves it.
@@ -143,17 +157,14 @@ impl Spooler {
         &mut self,
         part: &mut PartWriter,
         name: &RepositoryName,
+        visibility: Visibility,
         served: Served<'_>,
         now: Timestamp,
     ) -> Result<()> {
         self.counts.repositories += 1;
-        let (visibility, created_at) = (Visibility::default(), now);
-        part.record(&Record::Repository(RepositoryRecord {
-            name: name.clone(),
-            visibility,
-            created_at,
-            follows_forge: false,
-        }))?;
+        let record =
+            RepositoryRecord { name: name.clone(), visibility, created_at: now, follows_forge: false };
+        part.record(&Record::Repository(record))?;
         for (digest, size) in served.blobs {
             part.record(&Record::Blob(BlobLink { digest, size, linked_at: now }))?;
             self.blobs.entry(digest).or_insert_with(|| (size, name.clone()));
