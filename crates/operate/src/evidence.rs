@@ -45,11 +45,13 @@ pub enum Kind {
     Inspection,
     /// All of a registry was moved to another one, and compared.
     Migration,
+    /// What goes by the rules of retention was planned, or let go.
+    Retention,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
@@ -61,6 +63,7 @@ impl Kind {
         Self::Enable,
         Self::Inspection,
         Self::Migration,
+        Self::Retention,
     ];
 
     /// The word in the document and in the file's name.
@@ -77,6 +80,7 @@ impl Kind {
             Self::Enable => "enable",
             Self::Inspection => "inspection",
             Self::Migration => "migration",
+            Self::Retention => "retention",
         }
     }
 }

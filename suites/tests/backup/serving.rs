@@ -84,6 +84,37 @@ fn a_drill_pulls_and_leaves_nothing_but_evidence() {
     railhead(&world.path("nowhere"), world.scratch.path(), &words).refused(&["would not bring back"]);
 }
 
+#[test]
+fn a_drill_that_pulls_nothing_is_no_success_and_images_without_a_tag_count() {
+    let world = World::start();
+    let to = world.path("backups");
+    let to = to.to_str().unwrap();
+    let drill = || {
+        let words = ["restore", to, "--drill", "--output", "json"];
+        railhead(&world.path("nowhere"), world.scratch.path(), &words)
+    };
+    let evidence = || {
+        let mut kept = walk(&world.path("evidence")).into_iter();
+        let newest = kept.rfind(|path| path.file_name().unwrap().to_str().unwrap().starts_with("drill-"));
+        serde_json::from_slice::<serde_json::Value>(&std::fs::read(newest.unwrap()).unwrap()).unwrap()
+    };
+    world.back_up(&[to]).ok();
+    drill().refused(&["there is no image in this backup"]);
+    let kept = evidence();
+    assert_eq!((&kept["ok"], &kept["result"]["outcome"]), (&false.into(), &"nothing-to-pull".into()));
+
+    let image = Image::random(&mut Random::new(5), 2, 10_000);
+    let digest = railhead_oci::Digest::sha256(&image.manifest()).to_string();
+    push(&world.login(), &repository(0), &digest, &image);
+    world.back_up(&[to]).ok();
+    let pulled = json(&drill().ok())["pulled"].clone();
+    assert_eq!(
+        (&pulled["of_tags"], &pulled["untagged"], &pulled["blobs"]),
+        (&0.into(), &1.into(), &3.into())
+    );
+    assert_eq!(evidence()["ok"], true);
+}
+
 pub fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {

@@ -54,4 +54,9 @@ fn packages_of_gitea_go_by_the_same_rules() {
     let applied = run(&["retention", "apply", hash, "--yes"]).ok();
     assert!(applied.stdout.contains("\"versions\": 2"), "{applied}");
     assert!(!pulls(&http, &path, "v1") && !pulls(&http, &path, "v2") && pulls(&http, &path, "v3"));
+
+    // The report shows it.
+    let report = program(&scratch.path().join("none")).with("RAILHEAD_CONFIG", &config).run(["report"]).ok();
+    let told = format!("a decision what is kept for how long: by plan {hash} 2 tags went, 1 stay");
+    assert!(report.stdout.contains(&told), "{report}");
 }

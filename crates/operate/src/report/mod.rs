@@ -4,6 +4,7 @@
 //! The same evidence gives the same report: nothing of the clock or of this machine is in it.
 
 mod history;
+mod keeping;
 mod page;
 mod tasks;
 

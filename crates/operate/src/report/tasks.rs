@@ -6,7 +6,7 @@ use railhead_doctor::Layer;
 use serde_json::Value;
 
 use super::history::{Document, History};
-use super::{Missing, Source, State, Task};
+use super::{Missing, Source, State, Task, keeping};
 use crate::site::Site;
 
 /// One thing that shows a part of a task.
@@ -36,6 +36,8 @@ pub enum Need {
         what: &'static str,
         /// What would write it; none where nothing does yet.
         command: Option<&'static str>,
+        /// What more it tells.
+        tell: fn(&Document) -> Option<String>,
     },
 }
 
@@ -70,13 +72,20 @@ pub const TASKS: &[Row] = &[
                 kind: "backup",
                 what: "a backup of the images",
                 command: Some("railhead backup TO"),
+                tell: keeping::backup,
             },
             Need::Newest {
                 kind: "drill",
                 what: "a restore that was tried",
                 command: Some("railhead restore FROM --drill"),
+                tell: keeping::drill,
             },
-            Need::Newest { kind: "retention", what: "a decision what is kept for how long", command: None },
+            Need::Newest {
+                kind: "retention",
+                what: "a decision what is kept for how long",
+                command: Some("railhead retention plan"),
+                tell: keeping::retention,
+            },
         ],
     },
 ];
@@ -151,7 +160,7 @@ impl Need {
             Self::ClusterPull => cluster_pull(history, site),
             Self::Handoff => handoff(history),
             Self::PullSecret => pull_secret(history, site),
-            Self::Newest { kind, what, command } => newest(history, kind, what, *command),
+            Self::Newest { kind, what, command, tell } => newest(history, kind, what, *command, *tell),
         }
     }
 }
@@ -355,7 +364,7 @@ fn proof(history: &History, site: &Site) -> Found {
 
 /// No command of this release lets a node pull. A check of the pull secret is near, but it is made from here.
 fn cluster_pull(history: &History, site: &Site) -> Found {
-    let mut found = newest(history, "cluster-pull", "a pull by a node of the cluster", None);
+    let mut found = newest(history, "cluster-pull", "a pull by a node of the cluster", None, |_| None);
     let proven = history.newest("proof").filter(|proof| proof.evidence.ok);
     if let (Some(missing), Some(proof)) = (found.missing.first_mut(), proven) {
         let namespace = site.cluster.namespace.as_deref().unwrap_or("NAMESPACE");
@@ -456,17 +465,25 @@ fn ends(check: &Document) -> String {
     }
 }
 
-fn newest(history: &History, kind: &str, what: &str, command: Option<&str>) -> Found {
-    let Some(newest) = history.newest(kind) else {
-        return Found::lacks(what, command.map(str::to_owned));
-    };
+fn newest(
+    history: &History,
+    kind: &str,
+    what: &str,
+    command: Option<&str>,
+    tell: fn(&Document) -> Option<String>,
+) -> Found {
+    let command = command.map(str::to_owned);
+    let Some(newest) = history.newest(kind) else { return Found::lacks(what, command) };
     let mut found = Found::new();
     found.evidence.push(newest.source());
     if newest.evidence.ok {
-        found.fact(format!("{}: {what}", newest.day()));
+        let more = tell(newest).map_or_else(String::new, |more| format!(": {more}"));
+        found.fact(format!("{}: {what}{more}", newest.day()));
+    } else if newest.text("/outcome") == "nothing-to-pull" {
+        found.miss(format!("{what}; the last, of {}, had nothing to pull", newest.day()), command);
     } else {
         found.failed = true;
-        found.miss(format!("{what}; the last, of {}, failed", newest.day()), command.map(str::to_owned));
+        found.miss(format!("{what}; the last, of {}, failed", newest.day()), command);
     }
     found
 }

@@ -133,6 +133,37 @@ fn what_failed_is_named() {
 }
 
 #[test]
+fn keeping_images_is_shown_by_backup_drill_and_retention() {
+    let kept = Kept::new();
+    let made = json!({
+        "id": "000003-20260601T220000Z", "place": "/backup/registry",
+        "counts": {"repositories": 4, "tags": 21, "bytes": 837_287_936},
+    });
+    let mut drilled = json!({
+        "outcome": "nothing-to-pull", "millis": 4200, "restored": {"id": "000003-20260601T220000Z"},
+        "pulled": {"manifests": 0, "blobs": 0, "bytes": 0},
+    });
+    let decided = json!({
+        "act": "plan", "plan": "0123456789abcdef", "kept_tags": 15, "lost_tags": 6,
+        "rules": {"default": {"keep_newest": 10}},
+    });
+    kept.keep(Kind::Backup, "2026-06-01T22:00:10Z", true, &made)
+        .keep(Kind::Drill, "2026-06-01T22:05:00Z", false, &drilled)
+        .keep(Kind::Retention, "2026-06-02T08:00:00Z", true, &decided);
+    let words = page(&kept.report());
+    assert!(words.contains("| T06 | Backup and retention | partly |"), "{words}");
+    assert!(
+        words.contains("the last, of 2026-06-01 22:05, had nothing to pull: `railhead restore FROM --drill`"),
+        "{words}"
+    );
+    drilled["outcome"] = "passed".into();
+    drilled["pulled"] = json!({"manifests": 25, "blobs": 90, "bytes": 837_287_936});
+    kept.keep(Kind::Drill, "2026-06-02T22:05:00Z", true, &drilled);
+    let page = page(&kept.report());
+    insta::assert_snapshot!("keeping_section", &page[page.find("## T06").unwrap()..]);
+}
+
+#[test]
 fn a_page_written_after_its_check_has_to_be_checked_again() {
     let kept = Kept::new();
     kept.keep(Kind::HandoffCheck, "2026-05-17T12:00:00Z", true, &json!({"facts": []})).keep(

@@ -12,8 +12,8 @@ use crate::failure::{Exit, Failure, Result};
 
 /// Gather the evidence of a site as one document, task by task, with what is missing
 ///
-/// Reads what inspect, doctor, prove, handoff and pull-secret wrote into the site's directory of evidence, and writes Markdown, or
-/// with --output json JSON. The same evidence gives the same report.
+/// Reads what inspect, doctor, prove, handoff, pull-secret, backup, restore --drill and retention wrote into the site's directory
+/// of evidence, and writes Markdown, or with --output json JSON. The same evidence gives the same report.
 #[derive(Debug, Args)]
 pub struct Report {
     /// The registry; without it, the site file's

@@ -1,5 +1,6 @@
 //! `railhead retention`
 
+mod evidence;
 mod forge;
 mod in_use;
 mod print;
@@ -161,9 +162,10 @@ async fn wish(context: &Context, wish: &Wish, only: Option<String>, all: bool) -
 }
 
 async fn plan(context: &Context, admin: &Admin, arguments: PlanArguments) -> Result<()> {
-    let wish = wish(context, &arguments.wish, arguments.only, arguments.all).await?;
+    let wish = wish(context, &arguments.wish, arguments.only.clone(), arguments.all).await?;
     let plan: Plan = admin.send(&Route::RetentionPlan, &wish).await?;
     context.printer.data(&plan, || print::plan(&plan))?;
+    evidence::of_plan(context, &arguments.wish, arguments.only.as_deref(), &plan)?;
     if !plan.is_empty() {
         context.printer.note(&format!("`railhead retention apply {}` moves it to the trash", plan.hash));
     }
@@ -189,10 +191,11 @@ fn refused(context: &Context, plan: &Plan) -> Result<()> {
 }
 
 async fn apply(context: &Context, admin: &Admin, arguments: ApplyArguments) -> Result<()> {
-    let wish = wish(context, &arguments.wish, arguments.only, false).await?;
+    let wish = wish(context, &arguments.wish, arguments.only.clone(), false).await?;
     let apply = RetentionApply { plan: arguments.plan, wish };
     let applied: RetentionApplied = admin.send(&Route::RetentionApply, &apply).await?;
     context.printer.data(&applied, || print::applied(&applied))?;
+    evidence::of_applied(context, &arguments.wish, arguments.only.as_deref(), &applied)?;
     if applied.tags + applied.manifests > 0 {
         context.printer.note(&format!("`railhead retention undo {}` brings it back", applied.plan));
     }

@@ -287,7 +287,7 @@ pub fn tell_of_evidence(context: &Context, evidence: &Evidence) -> Result<()> {
 }
 
 /// What people call the registry of the data directory.
-fn name_of(context: &Context, config: &Config) -> Result<String> {
+pub fn name_of(context: &Context, config: &Config) -> Result<String> {
     if let Some(host) = context.site()?.host {
         return Ok(host);
     }

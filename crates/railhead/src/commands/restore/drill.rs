@@ -1,7 +1,8 @@
 //! `railhead restore --drill`: a restore that is tried before it is needed.
 //!
 //! Order: restore to scratch, start a registry on it on loopback, pull manifests and blobs by digest with a registry's client,
-//! compare every byte, keep evidence. Nothing of it stays but the evidence.
+//! compare every byte, keep evidence. Nothing of it stays but the evidence. A backup without a single image shows nothing, and
+//! a drill of it says so: it is no success.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use railhead_access::Access;
 use railhead_backup::{Only, Progress, Restored, Snapshot, Vault};
-use railhead_catalog::RepositoryFilter;
+use railhead_catalog::{Catalog, RepositoryFilter, RepositoryId};
 use railhead_client::{Credentials, Http, Origin, Registry};
 use railhead_oci::{Digest, Manifest, RepositoryName, Tag};
 use railhead_operate::{Evidence, Kind};
@@ -73,12 +74,38 @@ struct Drilled {
     place: String,
     /// When it was made.
     backup_time: jiff::Timestamp,
+    /// What it shows.
+    outcome: Outcome,
     /// What the restore came to.
     restored: Restored,
     /// What was pulled.
     pulled: Pulled,
     /// How long all of it took.
     millis: u64,
+}
+
+/// What a drill shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// The backup would bring back what was tried.
+    Passed,
+    /// It would not.
+    Failed,
+    /// There is no image in it.
+    NothingToPull,
+}
+
+impl Outcome {
+    fn of(restored: &Restored, pulled: &Pulled) -> Self {
+        if !restored.lost.is_empty() || !pulled.failed.is_empty() {
+            Self::Failed
+        } else if pulled.manifests == 0 {
+            Self::NothingToPull
+        } else {
+            Self::Passed
+        }
+    }
 }
 
 /// What was pulled.
@@ -88,7 +115,11 @@ struct Pulled {
     of_tags: u64,
     /// Tags that were pulled.
     tags: u64,
-    /// Manifests, children of indexes among them.
+    /// Manifests that were pulled by digest alone, as no tag that was pulled leads to them.
+    untagged: u64,
+    /// Manifests there are.
+    of_manifests: u64,
+    /// Manifests that were pulled, each once; children of indexes among them.
     manifests: u64,
     /// Blobs, each once.
     blobs: u64,
@@ -120,20 +151,33 @@ impl Drill<'_> {
         let drilled = Drilled {
             place: self.vault.place(),
             backup_time: self.snapshot.time,
+            outcome: Outcome::of(&restored, &pulled),
             restored,
             pulled,
             millis: from.elapsed().as_millis() as u64,
         };
-        let ok = drilled.restored.lost.is_empty() && drilled.pulled.failed.is_empty();
+        let ok = drilled.outcome == Outcome::Passed;
         let evidence = Evidence::new(Kind::Drill, self.snapshot.source.name(), ok, &drilled)?;
         tell_of_evidence(context, &evidence)?;
         context.printer.data(&drilled, || shown(&drilled))?;
-        if ok {
-            return Ok(());
+        end(&drilled)
+    }
+}
+
+fn end(drilled: &Drilled) -> Result<()> {
+    match drilled.outcome {
+        Outcome::Passed => Ok(()),
+        Outcome::Failed => {
+            let lost = drilled.restored.lost.len() + drilled.pulled.failed.len();
+            let message = format!("the drill found {lost} things that this backup would not bring back");
+            Err(Failure::new(Exit::Failed, message)
+                .hint("`railhead backup verify` names the damaged files; make a new backup as long as the registry is there"))
         }
-        let lost = drilled.restored.lost.len() + drilled.pulled.failed.len();
-        Err(Failure::new(Exit::Failed, format!("the drill found {lost} things that this backup would not bring back"))
-            .hint("`railhead backup verify` names the damaged files; make a new backup as long as the registry is there"))
+        Outcome::NothingToPull => Err(Failure::new(
+            Exit::NotFound,
+            "there is no image in this backup, so the drill has shown nothing",
+        )
+        .hint("is it the backup of the right registry? `railhead backup list` shows what each backup has")),
     }
 }
 
@@ -202,45 +246,87 @@ async fn puller(access: &Access) -> Result<Credentials> {
 
 async fn pull(site: &Site, client: &Registry, sample: Sample) -> Result<Pulled> {
     let from = Instant::now();
-    let mut pulled = Pulled::default();
-    let tags = tags(site).await?;
-    pulled.of_tags = tags.values().map(|tags| tags.len() as u64).sum();
-    let mut blobs = BTreeSet::new();
-    for (repository, tag, digest) in choose(&tags, sample) {
-        pulled.tags += 1;
-        if let Err(what) = pull_image(client, &mut pulled, &mut blobs, repository, digest).await {
-            pulled.failed.push(format!("{repository}:{tag}: {what}"));
+    let there = There::read(site.registry.catalog())
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, "cannot list what was restored").because(&error))?;
+    let mut pull =
+        Pull { client, pulled: Pulled::default(), manifests: BTreeSet::new(), blobs: BTreeSet::new() };
+    pull.pulled.of_tags = there.tags.values().map(|tags| tags.len() as u64).sum();
+    pull.pulled.of_manifests = there.manifests.values().map(|all| all.len() as u64).sum();
+    let chosen = choose(&there.tags, sample);
+    let left = match sample {
+        Sample::All => usize::MAX,
+        Sample::Some(most) => most - chosen.len(),
+    };
+    for (repository, tag, digest) in chosen {
+        pull.pulled.tags += 1;
+        if let Err(what) = pull.image(repository, digest).await {
+            pull.pulled.failed.push(format!("{repository}:{tag}: {what}"));
         }
     }
+    let all = there.manifests.iter().flat_map(|(name, all)| all.iter().map(move |digest| (name, digest)));
+    for (repository, digest) in all {
+        if pull.pulled.untagged == left as u64 {
+            break;
+        }
+        if pull.has(repository, digest) {
+            continue;
+        }
+        pull.pulled.untagged += 1;
+        if let Err(what) = pull.image(repository, digest).await {
+            pull.pulled.failed.push(format!("{repository}@{digest}: {what}"));
+        }
+    }
+    let mut pulled = pull.pulled;
+    pulled.manifests = pull.manifests.len() as u64;
+    pulled.blobs = pull.blobs.len() as u64;
     pulled.millis = from.elapsed().as_millis() as u64;
     Ok(pulled)
 }
 
 type Tags = BTreeMap<RepositoryName, Vec<(Tag, Digest)>>;
 
-async fn tags(site: &Site) -> Result<Tags> {
-    let failed = |error: railhead_catalog::Error| {
-        Failure::new(Exit::Failed, "cannot list the restored tags").because(&error)
-    };
-    let catalog = site.registry.catalog();
-    let (mut all, mut after) = (Tags::new(), None::<String>);
-    loop {
-        let page = catalog
-            .repositories(RepositoryFilter::default(), after.as_deref(), PAGE)
-            .await
-            .map_err(failed)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some(last.name.to_string());
-        for repository in page {
-            let (mut tags, mut behind) = (Vec::new(), None::<String>);
-            loop {
-                let page = catalog.tags(repository.id, behind.as_deref(), PAGE).await.map_err(failed)?;
-                let Some(last) = page.last() else { break };
-                behind = Some(last.name.to_string());
-                tags.extend(page.into_iter().map(|tag| (tag.name, tag.digest)));
+/// What was restored.
+#[derive(Default)]
+struct There {
+    tags: Tags,
+    manifests: BTreeMap<RepositoryName, Vec<Digest>>,
+}
+
+impl There {
+    async fn read(catalog: &Catalog) -> railhead_catalog::Result<Self> {
+        let (mut there, mut after) = (Self::default(), None::<String>);
+        loop {
+            let page = catalog.repositories(RepositoryFilter::default(), after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(there) };
+            after = Some(last.name.to_string());
+            for repository in page {
+                let tags = tags(catalog, repository.id).await?;
+                there.manifests.insert(repository.name.clone(), manifests(catalog, repository.id).await?);
+                there.tags.insert(repository.name, tags);
             }
-            all.insert(repository.name, tags);
         }
+    }
+}
+
+async fn tags(catalog: &Catalog, repository: RepositoryId) -> railhead_catalog::Result<Vec<(Tag, Digest)>> {
+    let (mut tags, mut behind) = (Vec::new(), None::<String>);
+    loop {
+        let page = catalog.tags(repository, behind.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(tags) };
+        behind = Some(last.name.to_string());
+        tags.extend(page.into_iter().map(|tag| (tag.name, tag.digest)));
+    }
+}
+
+async fn manifests(catalog: &Catalog, repository: RepositoryId) -> railhead_catalog::Result<Vec<Digest>> {
+    let mut all: Vec<Digest> = Vec::new();
+    loop {
+        let page = catalog.manifests(repository, all.last(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page.into_iter().map(|manifest| manifest.digest));
     }
 }
 
@@ -260,56 +346,61 @@ fn choose(tags: &Tags, sample: Sample) -> Vec<(&RepositoryName, &Tag, &Digest)> 
     (0..rounds).flat_map(round).take(most).collect()
 }
 
-/// Pulls an image with everything below it; the client compares each digest.
-async fn pull_image(
-    client: &Registry,
-    pulled: &mut Pulled,
-    blobs: &mut BTreeSet<Digest>,
-    repository: &RepositoryName,
-    digest: &Digest,
-) -> Result<(), String> {
-    let mut waiting = vec![*digest];
-    let mut seen = BTreeSet::new();
-    while let Some(digest) = waiting.pop() {
-        if !seen.insert(digest) {
-            continue;
-        }
-        let answer =
-            client.manifest(repository, &digest.to_string()).await.map_err(|error| error.to_string())?;
-        let Some(answer) = answer else { return Err(format!("manifest {digest} is not served")) };
-        pulled.manifests += 1;
-        pulled.bytes += answer.body.len() as u64;
-        let manifest = Manifest::read(answer.header("content-type"), &answer.body)
-            .map_err(|error| format!("manifest {digest}: {error}"))?;
-        for blob in manifest.blobs {
-            pull_blob(client, pulled, blobs, repository, blob).await?;
-        }
-        for child in manifest.children {
-            // A build cache lists blobs; a sparse index lists what is not there, as it did before the backup.
-            let there = client.head_manifest(repository, &child.to_string()).await;
-            if there.map_err(|error| error.to_string())?.is_some() {
-                waiting.push(child);
-            } else if client.has_blob(repository, &child).await.map_err(|error| error.to_string())? {
-                pull_blob(client, pulled, blobs, repository, child).await?;
-            }
-        }
-    }
-    Ok(())
+/// A pull of many images.
+struct Pull<'a> {
+    client: &'a Registry,
+    pulled: Pulled,
+    /// Manifests that came with everything below them.
+    manifests: BTreeSet<(RepositoryName, Digest)>,
+    /// Blobs that came.
+    blobs: BTreeSet<Digest>,
 }
 
-async fn pull_blob(
-    client: &Registry,
-    pulled: &mut Pulled,
-    blobs: &mut BTreeSet<Digest>,
-    repository: &RepositoryName,
-    digest: Digest,
-) -> Result<(), String> {
-    if blobs.insert(digest) {
-        pulled.bytes +=
-            client.read_blob(repository, &digest, |_| ()).await.map_err(|error| error.to_string())?;
-        pulled.blobs += 1;
+impl Pull<'_> {
+    fn has(&self, repository: &RepositoryName, digest: &Digest) -> bool {
+        self.manifests.contains(&(repository.clone(), *digest))
     }
-    Ok(())
+
+    /// Pulls an image with everything below it; the client compares each digest.
+    async fn image(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<(), String> {
+        let client = self.client;
+        let mut waiting = vec![*digest];
+        let mut seen = BTreeSet::new();
+        while let Some(digest) = waiting.pop() {
+            if self.has(repository, &digest) || !seen.insert(digest) {
+                continue;
+            }
+            let answer =
+                client.manifest(repository, &digest.to_string()).await.map_err(|error| error.to_string())?;
+            let Some(answer) = answer else { return Err(format!("manifest {digest} is not served")) };
+            self.pulled.bytes += answer.body.len() as u64;
+            let manifest = Manifest::read(answer.header("content-type"), &answer.body)
+                .map_err(|error| format!("manifest {digest}: {error}"))?;
+            for blob in manifest.blobs {
+                self.blob(repository, blob).await?;
+            }
+            for child in manifest.children {
+                // A build cache lists blobs; a sparse index lists what is not there, as it did before the backup.
+                let there = client.head_manifest(repository, &child.to_string()).await;
+                if there.map_err(|error| error.to_string())?.is_some() {
+                    waiting.push(child);
+                } else if client.has_blob(repository, &child).await.map_err(|error| error.to_string())? {
+                    self.blob(repository, child).await?;
+                }
+            }
+        }
+        self.manifests.extend(seen.into_iter().map(|digest| (repository.clone(), digest)));
+        Ok(())
+    }
+
+    async fn blob(&mut self, repository: &RepositoryName, digest: Digest) -> Result<(), String> {
+        if !self.blobs.contains(&digest) {
+            let read = self.client.read_blob(repository, &digest, |_| ()).await;
+            self.pulled.bytes += read.map_err(|error| error.to_string())?;
+            self.blobs.insert(digest);
+        }
+        Ok(())
+    }
 }
 
 fn shown(drilled: &Drilled) -> String {
@@ -318,10 +409,12 @@ fn shown(drilled: &Drilled) -> String {
     rows.push((
         "pulled",
         format!(
-            "{} of {} tags: {} manifests and {} blobs, {} in {:.1} s",
+            "{} of {} tags, {} untagged: {} of {} manifests, {} blobs, {} in {:.1} s",
             pulled.tags,
             pulled.of_tags,
+            pulled.untagged,
             pulled.manifests,
+            pulled.of_manifests,
             pulled.blobs,
             size(pulled.bytes),
             pulled.millis as f64 / 1000.0
@@ -359,5 +452,22 @@ mod tests {
         assert_eq!(chosen(Sample::All).len(), 4);
         assert_eq!("all".parse(), Ok(Sample::All));
         assert!("0".parse::<Sample>().is_err());
+    }
+
+    #[test]
+    fn a_drill_that_pulled_nothing_is_no_success() {
+        let mut restored = Restored { owners: 3, repositories: 1, ..Restored::default() };
+        let mut pulled = Pulled::default();
+        assert_eq!(Outcome::of(&restored, &pulled), Outcome::NothingToPull);
+        pulled.failed.push("team/app@sha256:…: it is not served".to_owned());
+        assert_eq!(Outcome::of(&restored, &pulled), Outcome::Failed);
+        pulled = Pulled { manifests: 1, untagged: 1, ..Pulled::default() };
+        assert_eq!(Outcome::of(&restored, &pulled), Outcome::Passed);
+        restored.lost.push(railhead_backup::Lost::Blob {
+            digest: Digest::sha256(b"x"),
+            file: None,
+            what: "missing".to_owned(),
+        });
+        assert_eq!(Outcome::of(&restored, &pulled), Outcome::Failed);
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::super::operator::{account, block_on, routes, site_of, warn_of_plain};
 use super::super::{Context, confirm};
-use super::{Wish, in_use, print, refused};
+use super::{Wish, evidence, in_use, print, refused};
 use crate::failure::{Exit, Failure, Result};
 
 /// How long an answer may take.
@@ -54,8 +54,14 @@ pub(super) fn run(
         let question = Question { rules: &rules, in_use: &in_use, now, only: Some(&only), all };
         let plan = railhead_retention::plan(&repositories, &question);
         match hash {
-            None => show(context, &plan),
-            Some((hash, yes)) => apply(context, &packages, &plan, hash, yes).await,
+            None => {
+                evidence::of_plan(context, wish, Some(&only), &plan)?;
+                show(context, &plan)
+            }
+            Some((hash, yes)) => {
+                apply(context, &packages, &plan, hash, yes).await?;
+                evidence::of_whole(context, wish, Some(&only), &plan)
+            }
         }
     })?
 }
