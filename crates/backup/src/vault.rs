@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use railhead_oci::{Algorithm, Digest, Hasher};
 
-use crate::format::{SNAPSHOTS, Snapshot};
+use crate::format::{SNAPSHOTS, Snapshot, blob_file};
 use crate::pieces::{Pieces, Whole, collect};
 use crate::seal::{Identity, Opener, Recipient, Sealer};
 use crate::sign::{Signature, VerifyingKey};
@@ -155,6 +155,22 @@ impl Vault {
         let mut pieces = self.target.read(file).await?;
         let all = collect(pieces.as_mut(), MANIFEST_MAX).await?;
         all.ok_or_else(|| Error::damaged(file, format!("it is larger than {MANIFEST_MAX} bytes")))
+    }
+
+    /// Begins to read a blob that any of the backups has; `None` when none has it. What is wrong with it is told at the
+    /// latest behind the last piece. No lock is taken: should it be pruned meanwhile, reading fails.
+    pub async fn blob(&self, digest: &Digest, size: u64) -> Result<Option<Box<dyn Pieces>>> {
+        let sealed = self.target.directories("").await?.into_iter();
+        let sealed = sealed.filter(|name| name.starts_with("sealed-")).map(|name| format!("{name}/"));
+        for base in std::iter::once(String::new()).chain(sealed) {
+            let (file, is_sealed) = (blob_file(&base, digest), !base.is_empty());
+            let found = self.target.size(&file).await?;
+            // One in the clear that is cut is passed over: there may be a sealed one.
+            if found.is_some_and(|found| is_sealed || found == size) {
+                return Ok(Some(Box::new(self.read(&file, digest, size, is_sealed).await?)));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) async fn write_small(&self, file: &str, bytes: impl Into<Bytes>) -> Result<()> {

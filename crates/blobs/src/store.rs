@@ -123,6 +123,14 @@ impl Store {
         }
     }
 
+    /// The key that an object which was staged as `id` has after its commit.
+    pub const fn key_of(&self, id: &StageId, digest: &Digest) -> ObjectKey {
+        match self {
+            Self::Files(_) | Self::Memory(_) => ObjectKey::named(*digest, *id),
+            Self::S3(_) => ObjectKey::unnamed(*id),
+        }
+    }
+
     /// Forgets a staged object. It is no error if there is none. One that was committed stays.
     pub async fn discard(&self, id: &StageId, state: &StageState) -> Result<()> {
         match self {

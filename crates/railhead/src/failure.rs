@@ -290,7 +290,7 @@ impl From<railhead_backup::Error> for Failure {
             Error::Signature { .. } => Self::of(Exit::Denied, &error)
                 .hint("restore nothing of it before you know who has made it"),
             Error::NotEmpty { .. } => Self::of(Exit::Conflict, &error)
-                .hint("name an empty data directory with --data, and an empty database and bucket if they are not in it"),
+                .hint("name an empty data directory with --data, and an empty database and bucket if they are not in it; if only the catalog is lost, --catalog-only makes a new one for the store"),
             Error::Format { .. } => Self::of(Exit::Failed, &error).hint("use a newer release"),
             _ => Self::of(Exit::Failed, &error),
         }

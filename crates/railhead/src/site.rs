@@ -126,6 +126,7 @@ impl Site {
                 .hint("give the same `railhead restore` again: it goes on where it was"));
         }
         let store = open_store(config)?;
+        refuse_lost_catalog(&catalog, &store).await?;
         let registry = Registry::new(catalog.clone(), store, registry_settings(config)?);
         let access = Access::open(catalog, access_settings(config, &registry, workloads)?)
             .await
@@ -141,6 +142,24 @@ impl Site {
         self.access.flush().await.map_err(|error| failed(&error))?;
         self.registry.catalog().close().await.map_err(|error| failed(&error))
     }
+}
+
+/// To the sweep after a kill every object would be one that nobody knows, so a store is not opened with a catalog that has
+/// lost it.
+async fn refuse_lost_catalog(catalog: &Catalog, store: &Store) -> Result<()> {
+    let owners = catalog.owners(None, 1).await;
+    if !owners.map_err(|error| Failure::of(Exit::Failed, &error))?.is_empty() {
+        return Ok(());
+    }
+    let objects = store.list(None, 1).await.map_err(|error| Failure::of(Exit::Failed, &error))?;
+    let Some(object) = objects.first() else { return Ok(()) };
+    let message = format!(
+        "the catalog is empty, and the store has objects, as {}: the catalog is lost, or the store is another registry's",
+        object.key
+    );
+    Err(Failure::new(Exit::Conflict, message).hint(
+        "`railhead restore FROM --catalog-only` makes a catalog for them from a backup; to begin anew, name an empty store",
+    ))
 }
 
 /// Where the catalog is.

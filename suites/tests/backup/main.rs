@@ -10,6 +10,7 @@ mod figures;
 mod forge;
 mod full;
 mod places;
+mod rebuild;
 mod serving;
 mod stops;
 mod world;

@@ -10,7 +10,7 @@ use railhead_suites::railhead::program;
 use crate::world::{World, everything, json, login, railhead, serve};
 
 /// Starts a command and kills it after a while that is drawn by lot; whether it was killed.
-fn kill(data: &std::path::Path, home: &std::path::Path, words: &[&str], after: Duration) -> bool {
+pub fn kill(data: &std::path::Path, home: &std::path::Path, words: &[&str], after: Duration) -> bool {
     let config = home.join("railhead.toml");
     let mut command = program(data).with("RAILHEAD_CONFIG", &config).command(words);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use railhead_catalog::{ManifestRecord, Record, RepositoryBatch, Timestamp, TrashedManifest};
 use railhead_oci::{Digest, Manifest, RepositoryName};
 
+use super::rebuild::{FOUND, KEPT};
 use super::{BATCH, Lost, Run};
 use crate::Result;
 use crate::format::{Part, PartKind};
@@ -115,8 +116,8 @@ impl Run<'_> {
             let lost = lost.get(&open.repository.name).unwrap_or(&nothing);
             bytes += self.add(open, record, lost);
             let records = open.blobs.len() + open.manifests.len() + open.tags.len() + open.former.len();
-            if bytes > BATCH_BYTES || records >= BATCH {
             let records = records + open.trash.manifests.len() + open.trash.tags.len();
+            if bytes > BATCH_BYTES || records >= BATCH {
                 let next = RepositoryBatch::empty(open.repository.clone(), false);
                 self.write(batch.replace(next)).await?;
                 bytes = 0;
@@ -150,17 +151,16 @@ impl Run<'_> {
                 self.restored.tags += 1;
             }
             Record::FormerTag(former) => batch.former.push(former),
-            _ => {}
             Record::TrashRun(run) => batch.trash.runs.push(run),
             Record::TrashedManifest(trashed) => return self.add_trashed(batch, trashed),
             Record::TrashedTag(trashed) if !self.is_lost(&batch.repository.name, &trashed.tag.digest) => {
                 batch.trash.tags.push(trashed);
             }
+            _ => {}
         }
         0
     }
 
-    async fn write(&self, batch: Option<RepositoryBatch>) -> Result<()> {
     /// Adds a manifest to the trash of a repository, unless a blob of it is lost: then it could not be brought back.
     fn add_trashed(&mut self, batch: &mut RepositoryBatch, trashed: TrashedManifest) -> usize {
         let needed = needs(&trashed.manifest).and_then(|manifest| {
@@ -187,9 +187,11 @@ impl Run<'_> {
         })
     }
 
+    async fn write(&self, batch: Option<RepositoryBatch>) -> Result<()> {
         match batch {
             Some(batch) => {
-                let due = Timestamp::now().plus_millis(UNNEEDED);
+                let kept = if batch.repository.name.as_str() == FOUND { KEPT } else { UNNEEDED };
+                let due = Timestamp::now().plus_millis(kept);
                 Ok(self.catalog.restore_content(batch, due).await?)
             }
             None => Ok(()),

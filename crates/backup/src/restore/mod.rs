@@ -1,13 +1,17 @@
 //! Makes a registry of a backup: its blobs into an empty store, its records into an empty catalog.
 //!
-//! Order: the mark that a restore is under way, blobs, accounts, repositories, the audit, the end of the mark. A stop at any
-//! moment leaves a catalog that nobody serves and that the same restore goes on with.
+//! Order: the mark that a restore is under way, blobs, accounts, the audit, repositories, the end of the mark. Owners that have
+//! to be made come with the repositories, when every id that was ever given is known. A stop at any moment leaves a catalog
+//! that nobody serves and that the same restore goes on with.
 //!
 //! What is damaged does not hinder the rest: a manifest is restored when all that it needs is, a tag when its manifest is, and
 //! everything that is left out is named.
 
 mod content;
 mod objects;
+mod rebuild;
+mod remains;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -27,6 +31,9 @@ use crate::verify::read_lock;
 use crate::{Error, Result};
 
 pub(crate) use content::needs;
+use rebuild::Rebuilding;
+pub use rebuild::{Found, Quarantined, Rebuilt, rebuild};
+pub use strangers::LostImage;
 
 /// Records written in one transaction.
 const BATCH: usize = 1000;
@@ -101,6 +108,8 @@ pub struct Restored {
     pub manifests: u64,
     /// Tags.
     pub tags: u64,
+    /// Manifests in the trash of retention, which can be brought back as long as they could before.
+    pub trashed: u64,
     /// Blobs that were read from the backup.
     pub blobs: u64,
     /// Their bytes.
@@ -108,8 +117,6 @@ pub struct Restored {
     /// What is left out.
     pub lost: Vec<Lost>,
     /// How long it took.
-    /// Manifests in the trash of retention, which can be brought back as long as they could before.
-    pub trashed: u64,
     pub millis: u64,
 }
 
@@ -196,6 +203,8 @@ struct Run<'a> {
     lost: HashSet<Digest>,
     /// Who of the owners is there.
     owners: BTreeMap<String, OwnerId>,
+    /// What is known of a store whose catalog is rebuilt.
+    rebuilding: Option<Rebuilding>,
 }
 
 /// What the catalog says that is being restored. Backups of two places may have one name, so the manifest counts too.
@@ -207,32 +216,46 @@ fn mark_of(restore: &Restore<'_>) -> String {
 }
 
 async fn run(restore: &Restore<'_>, catalog: &Catalog, store: &Store) -> Result<Restored> {
-    let what = mark_of(restore);
-    let resumed = match catalog.begin_restore(&what).await {
-        Ok(resumed) => resumed,
-        Err(CatalogError::AlreadyExists(what)) => return Err(Error::NotEmpty { what }),
-        Err(error) => return Err(error.into()),
-    };
+    let resumed = begin(restore, catalog, "").await?;
     if !resumed && let Some(object) = store.list(None, 1).await?.first() {
         catalog.end_restore().await?;
         return Err(Error::NotEmpty { what: format!("an object {} in the store", object.key) });
     }
-    let restored = Restored { id: restore.snapshot.id.clone(), resumed, ..Restored::default() };
-    let mut run = Run {
-        restore,
-        catalog,
-        store,
-        scratch: Scratch::new(restore.scratch)?,
-        restored,
-        lost: HashSet::new(),
-        owners: BTreeMap::new(),
-    };
-    run.blobs().await?;
-    run.accounts().await?;
-    run.contents().await?;
-    run.audit().await?;
+    let mut run = Run::new(restore, catalog, store, resumed)?;
+    run.restore().await?;
     catalog.end_restore().await?;
     Ok(run.restored)
+}
+
+/// Marks that a restore is under way; whether an earlier attempt of the same goes on.
+async fn begin(restore: &Restore<'_>, catalog: &Catalog, what: &str) -> Result<bool> {
+    match catalog.begin_restore(&format!("{what}{}", mark_of(restore))).await {
+        Ok(resumed) => Ok(resumed),
+        Err(CatalogError::AlreadyExists(what)) => Err(Error::NotEmpty { what }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(restore: &'a Restore<'a>, catalog: &'a Catalog, store: &'a Store, resumed: bool) -> Result<Self> {
+        Ok(Self {
+            restore,
+            catalog,
+            store,
+            scratch: Scratch::new(restore.scratch)?,
+            restored: Restored { id: restore.snapshot.id.clone(), resumed, ..Restored::default() },
+            lost: HashSet::new(),
+            owners: BTreeMap::new(),
+            rebuilding: None,
+        })
+    }
+
+    async fn restore(&mut self) -> Result<()> {
+        self.blobs().await?;
+        self.accounts().await?;
+        self.audit().await?;
+        self.contents().await
+    }
 }
 
 impl Run<'_> {
@@ -305,6 +328,7 @@ impl Run<'_> {
             owner.id
         } else {
             self.restored.owners += 1;
+            self.catalog.restore_ids().await?;
             self.catalog.create_organisation(name, Timestamp::now()).await?.id
         };
         self.owners.insert(key, id);

@@ -51,15 +51,19 @@ impl Run<'_> {
                 return Ok(());
             }
             progress.blobs += page.len() as u64;
-            let mut todo = Vec::new();
+            let (mut present, mut todo) = (Vec::new(), Vec::new());
             for (digest, size) in page {
-                if let Some(why) = absent.get(&digest) {
-                    self.lose(digest, None, absence(why));
+                if let Some(key) = self.take_present(&digest, size) {
+                    present.push((digest, size, key.to_string()));
+                } else if let Some(why) = absent.get(&digest) {
+                    self.lose(digest, size, None, absence(why));
                 } else if !self.is_there(&digest).await? {
                     todo.push((digest, size));
                 }
             }
+            self.catalog.restore_objects(present, Timestamp::now()).await?;
             self.fetch_blobs(todo, &mut progress).await?;
+            self.quarantine().await?;
             (self.restore.watch)(&progress);
         }
     }
@@ -92,9 +96,9 @@ impl Run<'_> {
         Ok((Wanted::Some(blobs.into_iter()), count))
     }
 
-    /// Whether an earlier attempt restored it.
+    /// Whether an earlier attempt restored it. A rebuild has looked at what there is.
     async fn is_there(&self, digest: &Digest) -> Result<bool> {
-        if !self.restored.resumed {
+        if !self.restored.resumed || self.rebuilding.is_some() {
             return Ok(false);
         }
         let Some(blob) = self.catalog.blob(digest).await? else { return Ok(false) };
@@ -124,7 +128,7 @@ impl Run<'_> {
                         self.restored.bytes += size;
                         progress.bytes += size;
                     }
-                    Err(error) if error.is_damage() => lost.push((digest, file, what(&error))),
+                    Err(error) if error.is_damage() => lost.push((digest, size, file, what(&error))),
                     Err(error) => return Err(error),
                 }
                 if noted.len() == NOTED {
@@ -133,13 +137,22 @@ impl Run<'_> {
             }
         }
         self.catalog.restore_objects(noted, Timestamp::now()).await?;
-        for (digest, file, what) in lost {
-            self.lose(digest, Some(file), what);
+        for (digest, size, file, what) in lost {
+            self.lose(digest, size, Some(file), what);
         }
         Ok(())
     }
 
-    fn lose(&mut self, digest: Digest, file: Option<String>, what: String) {
+    /// A blob is not to be had. A rebuild keeps what needs it, for who may still bring it.
+    fn lose(&mut self, digest: Digest, size: u64, file: Option<String>, what: String) {
+        if let Some(rebuilding) = &mut self.rebuilding {
+            let why = match file {
+                Some(file) => format!("{file}: {what}"),
+                None => what,
+            };
+            rebuilding.absent.push((digest, size, why));
+            return;
+        }
         self.lost.insert(digest);
         self.restored.lost.push(Lost::Blob { digest, file, what });
     }
@@ -152,6 +165,13 @@ fn absence(why: &Absence) -> String {
     }
 }
 
+/// An id that nobody has used before.
+pub(super) fn fresh_id() -> Result<StageId> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(StageId::from_bytes(bytes))
+}
+
 /// Copies a blob into the store. Damage shows before it is committed.
 async fn copy(
     restore: &Restore<'_>,
@@ -162,9 +182,7 @@ async fn copy(
 ) -> Result<ObjectKey> {
     let sealed = restore.snapshot.sealed.is_some();
     let mut content = restore.vault.read(file, digest, size, sealed).await?;
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(Error::Random)?;
-    let id = StageId::from_bytes(bytes);
+    let id = fresh_id()?;
     let state = store.stage(&id).await?;
     let written = async {
         let mut writer = store.open(&id, &state, 0).await?;

@@ -50,7 +50,12 @@ impl World {
 
     /// Accounts, an organisation, images, an index, a moved tag, an act: something of everything.
     pub async fn filled(place: Place) -> Self {
-        let world = Self::empty(place).await;
+        Self::filled_in(place, Store::Memory(MemoryStore::default())).await
+    }
+
+    /// The same, with its bytes in `store`.
+    pub async fn filled_in(place: Place, store: Store) -> Self {
+        let world = Self { store, ..Self::empty(place).await };
         let catalog = &world.catalog;
         let kim =
             catalog.create_user("Kim", Some("$argon2id$secret".to_owned().into()), true, NOW).await.unwrap();
@@ -94,8 +99,11 @@ impl World {
     }
 
     pub async fn blob(&self, repository: &str, content: &str) -> Digest {
+        self.blob_of(repository, content.repeat(5000).into()).await
+    }
+
+    pub async fn blob_of(&self, repository: &str, bytes: Bytes) -> Digest {
         let repository = self.catalog.ensure_repository(&name(repository), NOW).await.unwrap();
-        let bytes = Bytes::from(content.repeat(5000));
         let (digest, size) = (Digest::sha256(&bytes), bytes.len() as u64);
         let key = self.store.put(&stage(), &digest, bytes).await.unwrap().to_string();
         let new = NewBlob {
@@ -215,6 +223,7 @@ impl World {
             sign: None,
             parallel: 3,
             times: Times::default(),
+            now: &jiff::Timestamp::now,
             watch: &|_: &Progress| {},
         };
         change(&mut plan);
@@ -223,7 +232,6 @@ impl World {
 
     pub async fn restore(&self, vault: &Vault) -> Result<Restored> {
         self.restore_only(vault, Only::default()).await
-            now: &jiff::Timestamp::now,
     }
 
     pub async fn restore_only(&self, vault: &Vault, only: Only) -> Result<Restored> {

@@ -1,8 +1,8 @@
 //! Writes a snapshot into a catalog.
 //!
 //! Order: [`Catalog::begin_restore`] → [`Catalog::restore_objects`] as objects arrive in the store →
-//! [`Catalog::restore_accounts`] → [`Catalog::restore_content`] and [`Catalog::restore_usage`] for each owner →
-//! [`Catalog::restore_audit`] → [`Catalog::end_restore`].
+//! [`Catalog::restore_accounts`] → [`Catalog::restore_audit`] → [`Catalog::restore_content`] and [`Catalog::restore_usage`] for
+//! each owner → [`Catalog::end_restore`].
 //!
 //! Invariant: between the first and the last step the catalog says that it is being restored, so that nobody serves it; and
 //! every step may be done again, so that a restore that was stopped goes on.
@@ -90,6 +90,8 @@ impl Catalog {
                      ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, damaged = 0",
                     params![digest, *size, key, now],
                 )?;
+                // An earlier attempt may have found nothing sound.
+                crate::damage::healed(sql, digest)?;
             }
             Ok(())
         })
@@ -144,6 +146,12 @@ impl Catalog {
     /// Writes a part of a repository; blobs come before the manifests that need them. What none needs may go at `due`.
     pub async fn restore_content(&self, batch: RepositoryBatch, due: Timestamp) -> Result<()> {
         self.write("restore a repository", move |sql| content(sql, &batch, due)).await
+    }
+
+    /// Makes sure that ids which are given from now on are none that was restored so far: before something is made beside what is
+    /// restored.
+    pub async fn restore_ids(&self) -> Result<()> {
+        self.write("look for the ids that were given", sequences).await
     }
 
     /// Computes what an owner uses from what was restored.
@@ -362,6 +370,11 @@ fn sequences(sql: &mut dyn Sql) -> Result<()> {
             "SELECT MAX(id) FROM (SELECT id FROM token UNION ALL SELECT token AS id FROM audit) AS given",
             "SELECT setval(pg_get_serial_sequence('token', 'id'), ?1)",
         ),
+        (
+            "trash_run",
+            "SELECT MAX(id) FROM trash_run",
+            "SELECT setval(pg_get_serial_sequence('trash_run', 'id'), ?1)",
+        ),
         ("audit", "SELECT MAX(id) FROM audit", "SELECT setval(pg_get_serial_sequence('audit', 'id'), ?1)"),
     ] {
         let last = match sql.first(statement, &[])? {
@@ -370,11 +383,6 @@ fn sequences(sql: &mut dyn Sql) -> Result<()> {
         };
         let Some(last) = last.filter(|last| *last > 0) else { continue };
         if sql.dialect() == Dialect::Postgres {
-        (
-            "trash_run",
-            "SELECT MAX(id) FROM trash_run",
-            "SELECT setval(pg_get_serial_sequence('trash_run', 'id'), ?1)",
-        ),
             sql.query(set, params![last])?;
         } else {
             let raise = "UPDATE sqlite_sequence SET seq = MAX(seq, ?2) WHERE name = ?1";

@@ -15,9 +15,9 @@ const EXAMPLES: usize = 10;
 /// Hash what is stored again, and find and heal what is damaged.
 ///
 /// Looks at all blobs, or at those of an owner, a repository, or one digest. A damaged blob is not served from then on, is
-/// reported with what refers to it, and is healed from `scrub.mirror`, where that is set. When everything is looked at, the
-/// objects of the store are looked up in the catalog, too. Works while the registry serves. The exit code is 7 when
-/// damage is left.
+/// reported with what refers to it, and is healed from `scrub.backup` or `scrub.mirror`, where one is set. When
+/// everything is looked at, the objects of the store are looked up in the catalog, too. Works while the registry
+/// serves. The exit code is 7 when damage is left.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// An owner, a repository, or a digest; without it everything
@@ -97,7 +97,7 @@ fn left(damaged: usize) -> Result<()> {
         many => format!("{many} blobs are damaged"),
     };
     Err(Failure::new(Exit::Damaged, message).hint(
-        "push the images again, or set scrub.mirror to a registry that has them and verify again; until then their pulls are refused",
+        "push the images again, or set scrub.backup or scrub.mirror to where they are and verify again; until then their pulls are refused",
     ))
 }
 

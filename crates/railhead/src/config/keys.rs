@@ -350,6 +350,22 @@ pub const KEYS: &[Key] = &[
         "The most that is hashed in a second, also where a round is late.",
     ),
     key(
+        "scrub.backup",
+        "RAILHEAD_SCRUB_BACKUP",
+        None,
+        Kind::Text,
+        "",
+        "Where backups are, a directory or `s3://BUCKET/PREFIX`, to heal damaged blobs from. What it gives is hashed before it is believed.",
+    ),
+    key(
+        "scrub.backup_identity_file",
+        "RAILHEAD_SCRUB_BACKUP_IDENTITY_FILE",
+        None,
+        Kind::Path,
+        "",
+        "A file with the age identity that opens those backups, where they are sealed.",
+    ),
+    key(
         "scrub.mirror",
         "RAILHEAD_SCRUB_MIRROR",
         None,

@@ -84,7 +84,11 @@ pub struct Scrub {
     pub round: Duration,
     /// The most bytes that are hashed in a second.
     pub most_per_second: u64,
-    /// Where to get sound copies from.
+    /// Where backups are, to get sound copies from.
+    pub backup: Option<String>,
+    /// What opens them.
+    pub backup_identity: Option<SecretString>,
+    /// A registry to get sound copies from, when no backup has them.
     pub mirror: Option<Mirror>,
 }
 
@@ -265,6 +269,12 @@ impl Reader<'_> {
                 "put it into RAILHEAD_SCRUB_MIRROR_TOKEN, or name a file with `scrub.mirror_token_file`",
             ));
         }
+        let identity: Option<PathBuf> = self.get("scrub.backup_identity_file")?;
+        let backup = self.text("scrub.backup").map(str::to_owned);
+        if backup.is_none() && identity.is_some() {
+            let message = "scrub.backup_identity_file is given without scrub.backup".to_owned();
+            return Err(ConfigError::new(message).hint("name the place of the backups with `scrub.backup`"));
+        }
         let login = token.map(|token| (user.unwrap_or("railhead").to_owned(), token));
         let ca = self.get("scrub.mirror_ca")?;
         let days = self.need::<u64>("scrub.days")?;
@@ -272,6 +282,8 @@ impl Reader<'_> {
             round: Duration::from_secs(days.saturating_mul(86_400)),
             most_per_second: size::parse(&self.need::<String>("scrub.bytes_per_second")?)
                 .map_err(ConfigError::new)?,
+            backup,
+            backup_identity: identity.as_deref().map(read_secret).transpose()?,
             mirror: url.map(|url| Mirror { url: url.to_owned(), login, ca }),
         })
     }

@@ -29,8 +29,8 @@ impl Scrubber {
         let Some(blob) = catalog.blob(digest).await?.filter(|blob| blob.damaged) else { return Ok(None) };
         let repositories = catalog.blob_repositories(digest).await?;
         for source in &self.settings.sources {
-            // A registry has a blob by repository: the same content may be there under one name and not another.
-            for repository in &repositories {
+            let names = if source.is_by_repository() { repositories.len() } else { 1 };
+            for repository in repositories.iter().take(names) {
                 match self.heal_from(source.as_ref(), repository, digest, blob.size).await? {
                     Tried::Healed => {
                         let from = source.name();

@@ -18,6 +18,11 @@ pub trait Source: Debug + Send + Sync {
     /// What people call it.
     fn name(&self) -> String;
 
+    /// Whether it has the same content under one repository's name and not under another's, as a registry does.
+    fn is_by_repository(&self) -> bool {
+        true
+    }
+
     /// Begins to read a blob of `size` bytes that a repository has; `None` when it does not have it. What comes is not
     /// believed: it is hashed on its way in.
     fn open<'a>(

@@ -1,6 +1,7 @@
 //! `railhead restore`: makes a registry of a backup, or tries whether one could be made.
 
 mod drill;
+mod rebuild;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,13 @@ pub struct Restore {
     /// What opens and proves it
     #[command(flatten)]
     keys: OpenKeys,
+    /// Restore the catalog alone, where it is lost and the store is still there: what the store has is taken from there, what
+    /// it lacks from the backup, and what the backup does not know is kept in lost-and-found/objects for 90 days
+    #[arg(long, conflicts_with_all = ["registry", "drill", "owners", "repositories"])]
+    catalog_only: bool,
+    /// Do not hash the store's files now, but trust their names; the scrub hashes them later. In S3 objects have no such names
+    #[arg(long, requires = "catalog_only")]
+    trust_names: bool,
     /// Push it to the registry at this host instead, without accounts; its owners have to be there
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "drill")]
     registry: Option<String>,
@@ -82,6 +90,9 @@ impl Restore {
         if let Some(host) = &self.registry {
             let client = self.remote.client(context, host)?;
             return to_registry(context, &vault, &snapshot, only, &client, host).await;
+        }
+        if self.catalog_only {
+            return rebuild::run(context, &config, &vault, &snapshot, self.trust_names).await;
         }
         let restored = into_data(context, &config, &vault, &snapshot, only).await?;
         context.printer.data(&restored, || shown(&config, &restored))?;
@@ -131,16 +142,36 @@ async fn into_data(
     only: Only,
 ) -> Result<Restored> {
     let watch = Watch::new(context.printer, "restored");
-    // Whatever is made from here on is for this user alone.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let directory = DataDirectory::create(&config.data).map_err(|error| match &error {
-        LockError::Taken { .. } => Failure::of(Exit::Conflict, &error)
-            .hint("a registry is restored while nobody serves it; name an empty directory with --data"),
-        LockError::Io { .. } => Failure::of(Exit::Failed, &error),
-    })?;
+    let directory = lock(config)?;
     let restored = into(config, vault, snapshot, only, &|progress: &Progress| watch.tell(progress)).await;
     drop(directory);
     restored
+}
+
+fn lock(config: &Config) -> Result<DataDirectory> {
+    // Whatever is made from here on is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    DataDirectory::create(&config.data).map_err(|error| match &error {
+        LockError::Taken { .. } => Failure::of(Exit::Conflict, &error)
+            .hint("a registry is restored while nobody serves it; name an empty directory with --data"),
+        LockError::Io { .. } => Failure::of(Exit::Failed, &error),
+    })
+}
+
+async fn open_catalog(config: &Config) -> Result<Catalog> {
+    let catalog = Catalog::open(location(config)).await;
+    catalog.map_err(|error| Failure::new(Exit::Failed, "cannot open the catalog").because(&error))
+}
+
+fn plan<'a>(
+    config: &'a Config,
+    vault: &'a Vault,
+    snapshot: &'a Snapshot,
+    only: Only,
+    watch: &'a (dyn Fn(&Progress) + Sync),
+) -> Plan<'a> {
+    let times = Times::default();
+    Plan { vault, snapshot, only, scratch: &config.data, parallel: PARALLEL, times, watch }
 }
 
 /// Restores into what a configuration names. The caller holds the data directory.
@@ -151,19 +182,8 @@ async fn into(
     only: Only,
     watch: &(dyn Fn(&Progress) + Sync),
 ) -> Result<Restored> {
-    let catalog = Catalog::open(location(config)).await;
-    let catalog =
-        catalog.map_err(|error| Failure::new(Exit::Failed, "cannot open the catalog").because(&error))?;
-    let store = open_store(config)?;
-    let plan = Plan {
-        vault,
-        snapshot,
-        only,
-        scratch: &config.data,
-        parallel: PARALLEL,
-        times: Times::default(),
-        watch,
-    };
+    let (catalog, store) = (open_catalog(config).await?, open_store(config)?);
+    let plan = plan(config, vault, snapshot, only, watch);
     let restored = railhead_backup::restore(&plan, &catalog, &store).await;
     // What failed first is what there is to say.
     let closed = catalog.close().await;
