@@ -58,15 +58,6 @@ impl Forge {
         self.address
     }
 
-    /// Makes an organisation of [`FORGE_USER`]'s that is `public`, `limited` or `private`.
-    pub fn organisation(&self, name: &str, visibility: &str) {
-        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
-        let body = format!(r#"{{"username":"{name}","visibility":"{visibility}"}}"#);
-        let fields = [("Content-Type", "application/json")];
-        let answer = http.send("POST", "/api/v1/orgs", &fields, body.as_bytes()).unwrap();
-        assert_eq!(answer.status, 201, "{answer:?}");
-    }
-
     /// A token of [`FORGE_USER`] with these scopes, as `write:package`.
     pub fn token(&self, name: &str, scopes: &str) -> String {
         let words = ["admin", "user", "generate-access-token", "--raw", "--username", FORGE_USER];
@@ -80,7 +71,7 @@ impl Forge {
 
     /// Asks the forge's API as its administrator; the answer has to have this status.
     pub fn api(&self, method: &str, path: &str, body: &str, status: u16) -> serde_json::Value {
-        let http = Http::basic(self.address, FORGE_USER, PASSWORD);
+        let http = Http::basic(self.address, FORGE_USER, FORGE_PASSWORD);
         let fields = [("Content-Type", "application/json")];
         let answer = http.send(method, &format!("/api/v1{path}"), &fields, body.as_bytes()).unwrap();
         assert_eq!(answer.status, status, "{method} {path}: {}", String::from_utf8_lossy(&answer.body));
@@ -90,14 +81,14 @@ impl Forge {
     /// Makes the account `name`, with [`Self::password`].
     pub fn user(&self, name: &str) {
         let body = format!(
-            r#"{{"username":"{name}","email":"{name}@forge.test","password":"{PASSWORD}","must_change_password":false}}"#
+            r#"{{"username":"{name}","email":"{name}@forge.test","password":"{FORGE_PASSWORD}","must_change_password":false}}"#
         );
         self.api("POST", "/admin/users", &body, 201);
     }
 
     /// The password of every account.
     pub fn password(&self) -> &'static str {
-        PASSWORD
+        FORGE_PASSWORD
     }
 
     /// Makes an organisation that is `public`, `limited` or `private`.
@@ -120,7 +111,7 @@ impl Forge {
 
     /// A token of any account with these scopes, as `["read:package"]`.
     pub fn token_of(&self, user: &str, name: &str, scopes: &[&str]) -> String {
-        let http = Http::basic(self.address, user, PASSWORD);
+        let http = Http::basic(self.address, user, FORGE_PASSWORD);
         let body = serde_json::json!({ "name": name, "scopes": scopes }).to_string();
         let fields = [("Content-Type", "application/json")];
         let path = format!("/api/v1/users/{user}/tokens");
@@ -132,7 +123,7 @@ impl Forge {
 
     /// Takes the token of this name back from any account.
     pub fn revoke_of(&self, user: &str, name: &str) {
-        let http = Http::basic(self.address, user, PASSWORD);
+        let http = Http::basic(self.address, user, FORGE_PASSWORD);
         let answer = http.send("DELETE", &format!("/api/v1/users/{user}/tokens/{name}"), &[], b"").unwrap();
         assert_eq!(answer.status, 204, "{answer:?}");
     }

@@ -31,7 +31,7 @@ pub use descriptors::{Descriptor, Descriptors, Platform};
 pub use download::Download;
 pub use error::{Error, Result};
 pub use http1::{Answer, Body, Http, Pipe, empty, full, pipe, stream};
-pub use listing::Found;
+pub use listing::{Found, Known};
 pub use packages::Version;
 pub use patience::Patience;
 pub use registry::{Credentials, Pushed, Registry};

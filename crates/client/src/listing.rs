@@ -19,11 +19,20 @@ const PAGE: u32 = 100;
 /// Names in one list.
 const NAMES_MAX: usize = 1 << 20;
 
+/// What is known of a repository before it is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Manifests that are there though no tag may name them.
+    pub manifests: BTreeSet<Digest>,
+    /// Whether the forge says that its owner, and the Git repository that it is linked to, are public.
+    pub is_public: bool,
+}
+
 /// What a registry has.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Repositories, each with manifests that are known to be there though no tag may name them.
-    pub repositories: BTreeMap<RepositoryName, BTreeSet<Digest>>,
+    /// Repositories, each with what is known of it.
+    pub repositories: BTreeMap<RepositoryName, Known>,
     /// Owners whose packages the forge does not list, with why: of those only what tags name is known.
     pub unlisted: Vec<(String, Error)>,
 }
@@ -44,8 +53,9 @@ impl Registry {
                 match self.packages(&owner).await {
                     Ok(versions) => {
                         for version in versions {
-                            let manifests = found.repositories.entry(version.repository).or_default();
-                            manifests.extend(version.version.parse::<Digest>().ok());
+                            let known = found.repositories.entry(version.repository).or_default();
+                            known.is_public = version.is_public;
+                            known.manifests.extend(version.version.parse::<Digest>().ok());
                         }
                     }
                     Err(error @ Error::Unexpected { .. }) => found.unlisted.push((owner, error)),

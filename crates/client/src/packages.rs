@@ -29,6 +29,8 @@ pub struct Version {
     pub version: String,
     /// When it was made.
     pub created_at: jiff::Timestamp,
+    /// Whether the forge says that its owner, and the Git repository that it is linked to, are public.
+    pub is_public: bool,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -36,6 +38,33 @@ struct Listed {
     name: String,
     version: String,
     created_at: jiff::Timestamp,
+    owner: Option<Owner>,
+    repository: Option<Linked>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+struct Owner {
+    /// `public`; `limited` to who has an account; `private`.
+    #[serde(default)]
+    visibility: String,
+}
+
+/// The Git repository that a package is linked to.
+#[derive(Deserialize, PartialEq, Eq)]
+struct Linked {
+    #[serde(default)]
+    private: bool,
+    #[serde(default)]
+    internal: bool,
+}
+
+impl Listed {
+    /// Whether nothing that the forge says of it is other than public.
+    fn is_public(&self) -> bool {
+        let linked = self.repository.as_ref();
+        self.owner.as_ref().is_some_and(|owner| owner.visibility == "public")
+            && linked.is_none_or(|linked| !linked.private && !linked.internal)
+    }
 }
 
 impl Registry {
@@ -73,7 +102,8 @@ impl Registry {
             let owner = owner.to_ascii_lowercase();
             versions.extend(listed.iter().filter_map(|one| {
                 let repository = format!("{owner}/{}", one.name).parse().ok()?;
-                Some(Version { repository, version: one.version.clone(), created_at: one.created_at })
+                let (version, created_at, is_public) = (one.version.clone(), one.created_at, one.is_public());
+                Some(Version { repository, version, created_at, is_public })
             }));
             if listed.len() < PAGE {
                 return Ok(versions);
@@ -107,7 +137,31 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
+    use super::Listed;
     use crate::testing::{ok, registry, server};
+
+    #[test]
+    fn a_package_is_public_when_all_that_is_said_of_it_is() {
+        let public = |owner: &str, repository: &str| {
+            let text = format!(
+                r#"{{"name":"app","version":"v1","created_at":"2026-05-05T05:05:05Z","owner":{owner},"repository":{repository}}}"#
+            );
+            serde_json::from_str::<Listed>(&text).unwrap().is_public()
+        };
+        let open = r#"{"login":"team","visibility":"public"}"#;
+        assert!(public(open, "null"));
+        assert!(public(open, r#"{"private":false,"internal":false}"#));
+        for (owner, repository) in [
+            (r#"{"visibility":"limited"}"#, "null"),
+            (r#"{"visibility":"private"}"#, "null"),
+            ("{}", "null"),
+            ("null", "null"),
+            (open, r#"{"private":true}"#),
+            (open, r#"{"private":false,"internal":true}"#),
+        ] {
+            assert!(!public(owner, repository), "{owner} {repository}");
+        }
+    }
 
     #[tokio::test]
     async fn a_registry_at_a_forges_host_is_not_the_forges() {

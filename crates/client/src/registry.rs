@@ -105,12 +105,6 @@ impl Registry {
         self
     }
 
-    /// A client of the same registry for who has not logged in.
-    #[must_use]
-    pub fn anonymous(&self) -> Self {
-        Self { credentials: None, tokens: Arc::default(), ..self.clone() }
-    }
-
     /// What carries its requests.
     pub fn http(&self) -> &Http {
         &self.http

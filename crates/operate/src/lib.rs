@@ -1,9 +1,10 @@
 //! What the operator's commands do to a site: inspect it, prove it, write its pages, keep its evidence.
 //!
-//! [`Site`] is what the operator knows; [`Answers`] write a first one. [`image::Image`] is what a proof pushes; [`prove`] proves it. [`inspect`] tells what the
-//! cluster has around it, and [`enable`] turns a forge's registry on.
-//! [`handoff`] writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to
-//! is [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows. [`migrate`] moves what one registry serves to another.
+//! [`Site`] is what the operator knows; [`Answers`] write a first one. [`inspect`] tells what the cluster has around a registry.
+//! [`image::Image`] is what a proof pushes; [`prove`] proves it. [`enable`] plans what turns a forge's registry on. [`handoff`]
+//! writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to is
+//! [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows. [`migrate`] moves what one registry serves to
+//! another.
 
 pub mod enable;
 mod evidence;

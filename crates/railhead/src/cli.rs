@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, backup, completions, config, credential_provider, doctor, enable, explain, export, gc, handoff, init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention, serve, status, tag, token, usage, user, verify};
+use crate::commands::{
+    audit, backup, completions, config, credential_provider, doctor, enable, explain, export, gc, handoff,
+    init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention,
+    serve, status, tag, token, usage, user, verify,
+};
 use crate::printer::Output;
 
 /// The container registry for a team's own forge.

@@ -189,7 +189,8 @@ async fn a_token_that_is_not_the_issuers_is_refused_whatever_it_says() {
     let none = |header: Value| format!("{}.{payload}.", BASE64.encode(header.to_string()));
     let good = issuer.token(&json!({}));
     let (signed, _) = good.rsplit_once('.').unwrap();
-    let changed = good.replacen(&payload, &BASE64.encode(claims.to_string().replace("42", "43")), 1);
+    let changed =
+        good.replacen(&payload, &BASE64.encode(claims.to_string().replace(r#"_id":42"#, r#"_id":43"#)), 1);
     for (token, message) in [
         (none(json!({ "alg": "none", "kid": "p" })), "signed by 'none'"),
         (none(json!({ "alg": "ES256", "kid": "p" })), "the token's signature is not its issuer's"),

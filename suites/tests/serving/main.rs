@@ -1,7 +1,7 @@
 //! What the server does while it serves, seen from outside: a disk that fills up or rots, a certificate that changes, a kill with the
 //! bytes in S3, both versions of HTTP over TLS, an end in the middle of an upload.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod certificates;
 mod curl;

@@ -199,8 +199,12 @@ impl Run<'_> {
                 self.catalog.mark_damaged(digest, &present.key.to_string(), found, now).await?;
             }
         }
-        let record =
-            RepositoryRecord { name: name.clone(), visibility: Visibility::Private, created_at: now };
+        let record = RepositoryRecord {
+            name: name.clone(),
+            visibility: Visibility::Private,
+            created_at: now,
+            follows_forge: false,
+        };
         let mut batch = RepositoryBatch::empty(record, false);
         batch.blobs.extend(part.iter().map(|(digest, present, _)| BlobLink {
             digest: *digest,

@@ -26,8 +26,8 @@ async fn trashed() -> (World, [Digest; 2]) {
     let (catalog, repository) = (&world.catalog, repository(&world).await);
     let ends = Timestamp(ENDS);
     let run = catalog.begin_trash("0123456789abcdef", None, NOW, ends).await.unwrap();
-    let lost = [old, bare].map(|digest| LostManifest { digest, pushed_at: NOW, pulled_at: None });
-    let loss = Loss { tags: vec![(tag("old"), old)], manifests: lost.to_vec() };
+    let manifests = [old, bare].map(|digest| LostManifest { digest, pushed_at: NOW, pulled_at: None });
+    let loss = Loss { tags: vec![(tag("old"), old)], manifests: manifests.to_vec() };
     let done = catalog.trash(run, repository, loss, None, ends, NOW).await.unwrap();
     assert!(matches!(done, Trashed::Done { .. }), "{done:?}");
     (world, [old, bare])

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::look::{list, text};
-use crate::pull_secret::{YamlError, read_yaml};
+use crate::yaml::{self, YamlError};
 
 /// The most that a record may unpack to: a chart with all of its files, rendered.
 const LARGEST: u64 = 64 << 20;
@@ -228,7 +228,8 @@ impl ValuesFile {
 
     /// Reads a text.
     pub fn parse(name: String, text: &str) -> Result<Self, ValuesError> {
-        let documents = read_yaml(text).map_err(|source| ValuesError::Yaml { path: name.clone(), source })?;
+        let documents =
+            yaml::read(text).map_err(|source| ValuesError::Yaml { path: name.clone(), source })?;
         let mut values = documents.into_iter().next().unwrap_or_else(|| Value::Object(Map::new()));
         let Some(fields) = values.as_object_mut() else { return Err(ValuesError::Form { path: name }) };
         let sealed = fields.remove("sops").is_some();

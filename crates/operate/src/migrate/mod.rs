@@ -22,13 +22,13 @@ mod report;
 mod repository;
 mod visibility;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use jiff::Timestamp;
-use railhead_client::{Error, Registry};
+use railhead_client::{Error, Known, Registry};
 use railhead_oci::{Digest, RepositoryName};
 
 use pace::Pace;
@@ -173,20 +173,20 @@ impl Run<'_> {
             moved.notes.extend(told);
             found.repositories
         } else {
-            repositories.iter().map(|name| (name.clone(), BTreeSet::new())).collect()
+            repositories.iter().map(|name| (name.clone(), Known::default())).collect()
         };
         if found.is_empty() {
             return Err(MigrateError::Nothing(from.host.clone()));
         }
         self.tell(|progress| progress.of = found.len() as u64);
         moved.left.extend(found.keys().cloned());
-        for (name, versions) in found {
+        for (name, known) in found {
             let listed = source.manifests(&name, &mut moved.notes).await?;
             // It is in the report before it is done, so that an interrupted move tells what it did.
             moved.left.remove(&name);
             moved.repositories.push(RepositoryMoved::new(name));
             let Some(record) = moved.repositories.last_mut() else { continue };
-            if let Err(error) = self.repository(record, &versions, listed).await {
+            if let Err(error) = self.repository(record, &known.manifests, listed).await {
                 // Who does not answer any more will not for the next one either.
                 record.differs("repository", format!("not finished: {}", chain(&error)));
                 moved.ended = Some(chain(&error));

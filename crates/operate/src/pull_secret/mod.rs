@@ -18,6 +18,3 @@ pub use expiry::Expiry;
 pub use image::ImageName;
 pub use manifest::{Entry, Manifest, ManifestError, Rotated};
 pub use sops::{Sops, SopsError};
-
-pub use crate::yaml::YamlError;
-pub(crate) use crate::yaml::read as read_yaml;

@@ -212,7 +212,8 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         read(&path).map(|found| found.is_some()).map_err(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            format!("{error} {source} {}", error.hint.as_deref().unwrap_or_default())
+            let said = format!("{error} {source} {}", error.hint.as_deref().unwrap_or_default());
+            said.split_whitespace().collect::<Vec<_>>().join(" ")
         })
     }
 

@@ -27,7 +27,6 @@ use crate::failure::{Exit, Failure, Result};
 /// that comes out, and looks for decrypted values where they do not belong. Nothing is written without --write. Files that somebody
 /// else wrote stay as they are. The release, its values files and the names are in [release] of the site file.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 pub struct Enable {
     /// The registry; without it, the site file's
     #[arg(value_name = "HOST[:PORT]")]
