@@ -2,15 +2,13 @@
 //!
 //! Pushers (`pusher.rs`) push blobs, manifests and tags without pause and write down every promise (`promises.rs`). The main
 //! thread kills the server with SIGKILL, starts it again at once, and checks the promises of the last round while the pushers
-//! wait; then it opens the gate (`gate.rs`), and the pushers go on where the kill caught them. In the end everything is
-//! checked once more, and the data directory must hold nothing that the catalog does not know (`leftovers.rs`).
+//! wait; then it opens the gate, and the pushers go on where the kill caught them. In the end everything is
+//! checked once more, and the data directory must hold nothing that the catalog does not know.
 //!
 //! `SUITES_KILLS` sets the number of kills (200), `SUITES_SEED` repeats the random choices of another run.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
-mod gate;
-mod leftovers;
 mod promises;
 mod pusher;
 
@@ -21,9 +19,8 @@ use std::time::{Duration, Instant};
 use railhead_suites::http::Http;
 use railhead_suites::railhead::Options;
 use railhead_suites::registry::{TEAM, WRITER};
-use railhead_suites::{Railhead, Random};
+use railhead_suites::{Gate, Railhead, Random, leftovers, number};
 
-use crate::gate::Gate;
 use crate::promises::Promises;
 use crate::pusher::Pusher;
 
@@ -41,7 +38,7 @@ fn what_was_answered_survives_kill_9() {
     railhead.organisation(TEAM, &[(WRITER, "writer")]);
     let token = railhead.token(WRITER, &["pull", "push"]);
 
-    let (gate, promises) = (Arc::new(Gate::new(login(&railhead, &token))), Arc::new(Promises::default()));
+    let (gate, promises) = (Arc::new(Gate::new([login(&railhead, &token)])), Arc::new(Promises::default()));
     let pushers: Vec<_> = (0..PUSHERS)
         .map(|at| Pusher::new(at, seed, Arc::clone(&gate), Arc::clone(&promises)))
         .map(|pusher| thread::spawn(|| pusher.run()))
@@ -51,7 +48,7 @@ fn what_was_answered_survives_kill_9() {
     for _ in 0..kills {
         // Not a pause to wait for something: the moment of the kill is what is drawn by lot.
         thread::sleep(Duration::from_millis(5 + random.below(400)));
-        gate.close();
+        gate.close(0);
         railhead.kill9();
         let ended = Instant::now();
         railhead.restart();
@@ -59,7 +56,7 @@ fn what_was_answered_survives_kill_9() {
         let http = login(&railhead, &token);
         gate.wait_until_all_are_at_it(PUSHERS);
         promises.check_last_round(&http);
-        gate.open(http);
+        gate.open(0, http);
     }
     gate.end();
     let figures: Vec<pusher::Figures> = pushers.into_iter().map(|pusher| pusher.join().unwrap()).collect();
@@ -93,9 +90,4 @@ fn login(railhead: &Railhead, token: &str) -> Http {
         (0..PUSHERS).map(|at| format!("repository:{}:pull,push", pusher::repository(at))).collect();
     let login = Http::login(railhead.address(), WRITER, token, &scopes);
     login.unwrap_or_else(|error| panic!("cannot log in: {error}\n{}", railhead.server().log()))
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let value = std::env::var(variable).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is '{value}'; it has to be a number")))
 }

@@ -64,7 +64,7 @@ impl Promises {
 
 fn check_object(http: &Http, path: &str) {
     let answer = get(http, path);
-    assert_eq!(answer.status, 200, "{path} was answered 201 and is not there: {}", text(&answer));
+    assert_eq!(answer.status, 200, "{path} was answered 201 and is not there: {}", answer.text());
     let (_, digest) = path.rsplit_once('/').unwrap();
     assert_eq!(Digest::sha256(&answer.body).to_string(), digest, "wrong bytes at {path}");
 }
@@ -75,7 +75,7 @@ fn check_tags(http: &Http, tags: &BTreeMap<String, Vec<String>>) {
         let found = match answer.status {
             404 => String::new(),
             200 => Digest::sha256(&answer.body).to_string(),
-            status => panic!("{path}: {status} {}", text(&answer)),
+            status => panic!("{path}: {status} {}", answer.text()),
         };
         assert!(allowed.contains(&found), "{path} names '{found}', but may only name {allowed:?}");
     }
@@ -84,9 +84,4 @@ fn check_tags(http: &Http, tags: &BTreeMap<String, Vec<String>>) {
 fn get(http: &Http, path: &str) -> Answer {
     let answer = http.send("GET", path, &[("Accept", "*/*")], b"");
     answer.unwrap_or_else(|error| panic!("GET {path}: {error}"))
-}
-
-/// The body of an answer, for messages.
-pub fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(&answer.body).into_owned()
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use railhead_oci::Digest;
 use railhead_suites::http::{Answer, Http};
 use railhead_suites::image::{Image, MANIFEST};
-use railhead_suites::{Random, registry};
+use railhead_suites::{Gate, Random, registry};
 
-use crate::gate::Gate;
-use crate::promises::{Promises, text};
+use crate::promises::Promises;
 
 /// The repository of the pusher number `at`. Nobody else pushes there, so its tags have one history.
 pub fn repository(at: usize) -> String {
@@ -77,7 +76,7 @@ impl Upload {
         if answer.status == 416 && self.contended {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        assert_eq!(answer.status, status, "{}: {}", self.location, text(answer));
+        assert_eq!(answer.status, status, "{}: {}", self.location, answer.text());
         Ok(())
     }
 }
@@ -193,7 +192,7 @@ impl Pusher {
             self.figures.begun_anew += 1;
             return Found::Nothing;
         }
-        assert_eq!(answer.status, 204, "the upload {} was begun: {}", upload.location, text(&answer));
+        assert_eq!(answer.status, 204, "the upload {} was begun: {}", upload.location, answer.text());
         let offset = offset(&answer);
         let possible = upload.acknowledged..=upload.sent;
         assert!(possible.contains(&offset), "{}: at {offset}, but must be in {possible:?}", upload.location);
@@ -229,7 +228,7 @@ impl Pusher {
     fn until_answered(&self, send: impl Fn(&Http) -> io::Result<Answer>, status: u16) -> Answer {
         loop {
             if let Ok(answer) = send(&self.gate.pass()) {
-                assert_eq!(answer.status, status, "{}: {}", self.path, text(&answer));
+                assert_eq!(answer.status, status, "{}: {}", self.path, answer.text());
                 return answer;
             }
         }

@@ -3,12 +3,12 @@
 //! The leftovers are put into the bucket by hand, as a kill leaves them only when it strikes at the right instant.
 
 use std::fs;
-use std::net::TcpListener;
 
 use railhead_oci::Digest;
-use railhead_suites::http::{Answer, Http};
+use railhead_suites::Railhead;
+use railhead_suites::bucket::{Bucket, between};
+use railhead_suites::http::Http;
 use railhead_suites::railhead::Options;
-use railhead_suites::{Program, Railhead, Server};
 
 use crate::{REPOSITORY, begin, expect, layer, login};
 
@@ -19,8 +19,9 @@ const UNFINISHED: &str = "1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f";
 #[test]
 fn leftovers_in_s3_are_removed_and_running_uploads_go_on() {
     let scratch = tempfile::tempdir().unwrap();
-    let (bucket, _moto) = start_s3();
+    let bucket = Bucket::start();
     let options = Options { arguments: configuration(scratch.path(), &bucket), ..Options::default() };
+    let bucket = &bucket.http;
     let mut railhead = Railhead::start(scratch.path(), options);
     let mut http = login(&railhead);
     let (kept, begun) = (layer(6, 9), layer(7, 20));
@@ -34,17 +35,17 @@ fn leftovers_in_s3_are_removed_and_running_uploads_go_on() {
     expect(&bucket.send("PUT", &orphan, &[], b"an object that no catalog knows").unwrap(), 200);
     let multipart =
         bucket.send("POST", &format!("/railhead/blobs/1f/{UNFINISHED}?uploads="), &[], b"").unwrap();
-    let id = between(&multipart, "<UploadId>", "</UploadId>");
+    let id = between(&multipart, "<UploadId>", "</UploadId>").remove(0);
     let note = format!("/railhead/uploads/{UNFINISHED}/multipart");
     expect(&bucket.send("PUT", &note, &[], id.as_bytes()).unwrap(), 200);
-    assert_eq!(unfinished(&bucket), 2);
+    assert_eq!(unfinished(bucket), 2);
 
     railhead.kill9();
     railhead.restart();
     railhead.wait_for("a swept bucket", |log| log.find("left behind when it was killed is removed"));
     assert_eq!(bucket.send("GET", &orphan, &[], b"").unwrap().status, 404);
     assert_eq!(bucket.send("GET", &note, &[], b"").unwrap().status, 404);
-    assert_eq!(unfinished(&bucket), 1, "the upload that goes on, and nothing else");
+    assert_eq!(unfinished(bucket), 1, "the upload that goes on, and nothing else");
 
     http.address = railhead.address();
     let blob = http.send("GET", &format!("/v2/{REPOSITORY}/blobs/{kept_digest}"), &[], b"").unwrap();
@@ -52,38 +53,14 @@ fn leftovers_in_s3_are_removed_and_running_uploads_go_on() {
     assert!(blob.body == kept, "other bytes than were pushed");
     let target = format!("{location}?digest={begun_digest}");
     expect(&http.send("PUT", &target, &[], &begun[17 << 20..]).unwrap(), 201);
-    assert_eq!(unfinished(&bucket), 0);
+    assert_eq!(unfinished(bucket), 0);
     assert!(railhead.sigterm(), "SIGTERM must end the server with exit code 0");
 }
 
-/// An S3 server with an empty bucket, and a client of it.
-fn start_s3() -> (Http, Server) {
-    // Bound and let go, since the server cannot be asked which port it took.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let port = address.port().to_string();
-    let moto = Program::find("moto_server").command(["--host", "127.0.0.1", "--port", &port]);
-    let mut server = Server::start("moto_server", moto);
-    // It checks no signature, but wants one.
-    let scope = "Credential=test/20200101/us-east-1/s3/aws4_request";
-    let authorization = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
-    let bucket = Http { address, authorization };
-    server.wait_for("a bucket", |_| {
-        bucket.send("PUT", "/railhead", &[], b"").ok().filter(|answer| answer.status == 200)
-    });
-    (bucket, server)
-}
-
 /// Arguments that send the bytes to the bucket.
-fn configuration(scratch: &std::path::Path, bucket: &Http) -> Vec<String> {
-    let (file, key) = (scratch.join("railhead.toml"), scratch.join("s3-key"));
-    fs::write(&key, "test").unwrap();
-    let text = format!(
-        "[store.s3]\nendpoint = 'http://{}'\nbucket = 'railhead'\nallow_http = true\n\
-         access_key_file = '{key}'\nsecret_key_file = '{key}'\n",
-        bucket.address,
-        key = key.display()
-    );
-    fs::write(&file, text).unwrap();
+fn configuration(scratch: &std::path::Path, bucket: &Bucket) -> Vec<String> {
+    let file = scratch.join("railhead.toml");
+    fs::write(&file, bucket.configuration(&scratch.join("s3-key"))).unwrap();
     vec!["--config".to_owned(), file.display().to_string()]
 }
 
@@ -91,12 +68,5 @@ fn configuration(scratch: &std::path::Path, bucket: &Http) -> Vec<String> {
 fn unfinished(bucket: &Http) -> usize {
     let answer = bucket.send("GET", "/railhead?uploads=", &[], b"").unwrap();
     expect(&answer, 200);
-    String::from_utf8(answer.body).unwrap().matches("<UploadId>").count()
-}
-
-fn between(answer: &Answer, start: &str, end: &str) -> String {
-    expect(answer, 200);
-    let text = String::from_utf8(answer.body.clone()).unwrap();
-    let (_, rest) = text.split_once(start).unwrap();
-    rest.split_once(end).unwrap().0.to_owned()
+    between(&answer, "<UploadId>", "</UploadId>").len()
 }

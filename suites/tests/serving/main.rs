@@ -46,5 +46,5 @@ fn layer(seed: u64, mebibytes: usize) -> Vec<u8> {
 
 #[track_caller]
 fn expect(answer: &Answer, status: u16) {
-    assert_eq!(answer.status, status, "{}", String::from_utf8_lossy(&answer.body));
+    assert_eq!(answer.status, status, "{}", answer.text());
 }

@@ -64,3 +64,24 @@ async fn one_walks_and_the_other_takes_over_when_it_was_killed() {
     assert_eq!(hashed(&first, at(12, 0)).await, 0);
     assert_eq!(catalog.scrub_round().await.unwrap().started_at, Some(at(12, 0)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_come_at_the_same_moment_do_nothing_twice() {
+    let Some(world) = World::shared().await else { return };
+    filled(&world).await;
+    let damaged = world.push("team/app", "will be lost").await;
+    world.lose(&damaged).await;
+    let (first, second) = (world.replica().await, world.replica().await);
+    // The last blob is due before the last hour, and with that hour the next round would begin.
+    for hour in 0..10 * 24 {
+        let (one, other) = tokio::join!(first.tick(at(0, hour * 60)), second.tick(at(0, hour * 60)));
+        one.unwrap();
+        other.unwrap();
+    }
+    let (first, second) = (first.totals(), second.totals());
+    assert_eq!(first.blobs + second.blobs, u64::from(BLOBS), "a lost blob has no content to hash");
+    assert_eq!(first.found + second.found, 1);
+    assert_eq!((first.damaged, second.damaged), (1, 1), "both show what is damaged");
+    let round = world.registry.catalog().scrub_round().await.unwrap();
+    assert_eq!((round.blobs, round.damaged), (u64::from(BLOBS) + 1, 1));
+}
