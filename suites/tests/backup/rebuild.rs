@@ -45,13 +45,13 @@ fn a_lost_catalog_is_rebuilt_and_everything_of_the_backup_is_pulled() {
     // The disk has lost one object too, and kill -9 comes at any moment.
     fs::remove_file(&objects[0]).unwrap();
     let mut random = Random::from_clock();
-    let rebuild = ["restore", to, "--catalog-only"];
+    let words = ["restore", to, "--catalog-only"];
     let mut kills = 0;
     for _ in 0..6 {
         let after = Duration::from_millis(10 + random.below(150));
-        kills += usize::from(kill(&data, &home, &rebuild, after));
+        kills += usize::from(kill(&data, &home, &words, after));
     }
-    let rebuilt = run(&[&rebuild[..], &["--output", "json"]].concat());
+    let rebuilt = run(&[&words[..], &["--output", "json"]].concat());
     if rebuilt.success {
         let rebuilt = json(&rebuilt);
         assert_eq!(rebuilt["restored"]["tags"], 2 * REPOSITORIES);
