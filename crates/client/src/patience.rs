@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_busy_registry_is_waited_for_as_long_as_it_says_within_the_bound() {
-        let patience = Patience::new(3, Duration::from_secs(60), None);
+        let patience = Patience::new(3, Duration::from_mins(1), None);
         let busy = |status: u16, headers: &HeaderMap, tried| {
             patience.pause(StatusCode::from_u16(status).unwrap(), headers, tried)
         };

@@ -1,7 +1,5 @@
 //! The least of a server, for tests: one request a connection.
 
-#![expect(clippy::unwrap_used, reason = "this is a test")]
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
