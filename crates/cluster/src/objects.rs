@@ -10,8 +10,8 @@ use crate::{Error, Kind, MissingRight, Seen};
 
 /// Who the fields belong to that Railhead applies.
 const MANAGER: &str = "railhead";
-/// Objects a page of a list.
-const PAGE: usize = 250;
+/// Objects a page of a list; each may have a megabyte, and a page is held in memory.
+const PAGE: usize = 100;
 
 /// Where the kind of a manifest is kept.
 #[derive(Clone, Debug)]
@@ -295,11 +295,11 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_read_to_its_end_and_its_objects_say_what_they_are() {
         let fake = Fake::start(|request| match request.query.as_str() {
-            "limit=250&labelSelector=a" => Said::json(
+            "limit=100&labelSelector=a" => Said::json(
                 200,
                 &json!({"metadata": {"continue": "more=1"}, "items": [{"metadata": {"name": "a"}}]}),
             ),
-            "limit=250&continue=more%3D1&labelSelector=a" => {
+            "limit=100&continue=more%3D1&labelSelector=a" => {
                 Said::json(200, &json!({"metadata": {}, "items": [{"metadata": {"name": "b"}}]}))
             }
             other => panic!("{other}"),

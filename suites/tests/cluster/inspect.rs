@@ -210,6 +210,67 @@ fn each_missing_right_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_second_release_and_a_roll_out_that_does_not_end_are_named() {
+    let (cluster, _alone) = (SHARED.with_forge(), alone());
+    let home = tempfile::tempdir().unwrap();
+    let operator = operator(cluster, home.path());
+    let look = || inspection(&operator.run(["inspect", "--output", "json"]));
+    let helm = |words: &[&str]| cluster.tool("helm").run(words).ok();
+    let chart = railhead_suites::cluster::chart();
+    let chart = chart.to_str().unwrap();
+    // What a Makefile with another namespace leaves behind.
+    let off = ["postgresql", "postgresql-ha", "valkey", "valkey-cluster", "persistence"]
+        .map(|part| format!("{part}.enabled=false"));
+    let off = format!("{},replicaCount=0", off.join(","));
+    helm(&["install", "gitea", chart, "-n", "gitea", "--create-namespace", "--set", &off]);
+    let found = look();
+    let twice =
+        found["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "RH-RELEASE-TWICE");
+    let evidence = twice.unwrap_or_else(|| panic!("{found}"))["evidence"].to_string();
+    assert!(
+        evidence.contains("Deployment default/gitea is taken")
+            && evidence.contains("gitea/gitea of gitea-12.5.0"),
+        "{evidence}"
+    );
+    helm(&["uninstall", "gitea", "-n", "gitea", "--wait"]);
+    let namespace =
+        cluster.api(async |api| api.delete(&railhead_cluster::kinds::NAMESPACE, None, "gitea").await);
+    assert!(namespace.unwrap());
+
+    // The new pod finds no image, and the old one serves on.
+    let values = cluster.path("gitea-values.yaml");
+    helm(&[
+        "upgrade",
+        "gitea",
+        chart,
+        "-n",
+        "default",
+        "-f",
+        values.to_str().unwrap(),
+        "--set",
+        "image.tag=0.0.0",
+    ]);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let rollout = loop {
+        let found = look();
+        let rollout = found["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|finding| finding["code"] == "RH-RELEASE-ROLLOUT");
+        let evidence = rollout.map(|finding| finding["evidence"].to_string()).unwrap_or_default();
+        if evidence.contains("Image") || std::time::Instant::now() > until {
+            break (evidence, found);
+        }
+    };
+    assert!(rollout.0.contains("Image"), "{}", rollout.1);
+    assert_eq!(rollout.1["inventory"]["forge"]["rollout"][2], 1);
+    helm(&["rollback", "gitea", "1", "-n", "default", "--wait"]);
+    let found = look();
+    assert!(!codes(&found).iter().any(|code| code.starts_with("RH-RELEASE-")), "{found}");
+}
+
+#[test]
 fn a_cluster_that_cannot_be_asked_is_a_clear_error() {
     let (cluster, home) = (SHARED.cluster(), tempfile::tempdir().unwrap());
     let operator = operator(cluster, home.path());

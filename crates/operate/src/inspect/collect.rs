@@ -46,8 +46,8 @@ const LISTED: [&Kind; 21] = [
     &kinds::VOLUME_SNAPSHOT,
 ];
 
-/// Helm's records, and only those.
-const RECORDS: &str = "labelSelector=owner%3Dhelm";
+/// Helm's records of what is there now, and only those: of old revisions nothing is asked.
+const RECORDS: &str = "labelSelector=owner%3Dhelm%2Cstatus%21%3Dsuperseded";
 /// How long a look into the pod may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most that an app.ini is.
