@@ -37,7 +37,7 @@ fn a_lost_catalog_is_rebuilt_and_everything_of_the_backup_is_pulled() {
     let objects = walk(&data.join("blobs"));
 
     // A server on what is left would take every object for one that nobody knows.
-    for words in [&["serve"][..], &["user", "create", "eve", "--quiet"]] {
+    for words in [&["serve"][..], &["user", "create", "eve"]] {
         run(words).refused(&["catalog is lost", "--catalog-only"]);
     }
     assert_eq!(walk(&data.join("blobs")), objects, "nothing is removed");

@@ -7,7 +7,7 @@ use railhead_suites::forge::{FORGE_USER, Options as ForgeOptions};
 use railhead_suites::http::Http;
 use railhead_suites::program::Outcome;
 use railhead_suites::railhead::Options;
-use railhead_suites::{Forge, Operator, Railhead};
+use railhead_suites::{Forge, Operator, Railhead, loopback};
 use serde_json::Value;
 
 /// The organisation of the tests that not everybody sees.
@@ -40,7 +40,9 @@ pub fn gitea(home: &Path, host: &str) -> (Forge, End) {
 pub fn railhead(home: &Path, host: &str) -> (Railhead, End) {
     std::fs::create_dir_all(home).unwrap();
     let arguments = vec!["--host".to_owned(), host.to_owned()];
-    let railhead = Railhead::start(home, Options { arguments, ..Options::default() });
+    // It prints the name, so the address has to be known.
+    let listen = Some(format!("{}:5050", loopback::address()));
+    let railhead = Railhead::start(home, Options { listen, arguments, ..Options::default() });
     railhead.user(FORGE_USER, "correct horse battery staple");
     railhead.organisation(HIDDEN, &[(FORGE_USER, "owner")]);
     let token = railhead.token(FORGE_USER, &["admin"]);

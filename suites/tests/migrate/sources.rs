@@ -1,5 +1,7 @@
 //! Sources that break, lie, forget and refuse: what can be had is moved, and the rest is named with why.
 
+use std::collections::BTreeMap;
+
 use railhead_suites::{Image, Random};
 
 use crate::ends::{End, Said, migrate, operator, railhead};
@@ -52,9 +54,16 @@ fn a_source_that_is_busy_is_waited_for() {
             source.fault(&format!("/v2/{NAME}/tags/list"), &[Fault::Busy(429)]);
             source.fault(&format!("/v2/{NAME}/manifests/bad"), &[Fault::Busy(502)]);
         },
-        |said, _| {
+        |said, source| {
             assert_eq!(said.report["verdict"], "equal", "{}", said.outcome);
-            assert!(said.report["millis"].as_u64() >= Some(3000), "three answers asked for a second each");
+            let blobs = source.asked("GET ").into_iter().filter(|line| line.contains("/blobs/"));
+            let most = blobs.fold(BTreeMap::<String, usize>::new(), |mut times, line| {
+                *times.entry(line).or_default() += 1;
+                times
+            });
+            assert_eq!(most.values().max(), Some(&3), "the layer came at the third time: {most:?}");
+            assert_eq!(source.asked("/tags/list").len(), 2, "the list came at the second time");
+            assert!(source.asked("/manifests/bad").len() >= 2, "and so did the manifest");
         },
     );
 }

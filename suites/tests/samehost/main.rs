@@ -11,7 +11,7 @@ use std::path::Path;
 use railhead_suites::certificates::{Authority, Certificate, Identity};
 use railhead_suites::forge::{FORGE_USER, Options};
 use railhead_suites::proxies::{Dynamic, Nginx, Proxy, Traefik};
-use railhead_suites::{Forge, Operator, Railhead, doctor, railhead};
+use railhead_suites::{Forge, Operator, Railhead, doctor, loopback, railhead};
 
 use person::Person;
 
@@ -40,7 +40,9 @@ impl Site {
         let root_url = format!("https://{HOST}/");
         let forge = Forge::start(&home("forge"), &Options { root_url: &root_url, ..Options::default() });
         let arguments = vec!["--host".to_owned(), HOST.to_owned()];
-        let options = railhead::Options { arguments, ..railhead::Options::default() };
+        // It prints the name, so the address has to be known.
+        let listen = Some(format!("{}:5050", loopback::address()));
+        let options = railhead::Options { listen, arguments, ..railhead::Options::default() };
         let railhead = Railhead::start(&home("railhead"), options);
         railhead.user(FORGE_USER, "a long enough password");
         Self { scratch, authority, identity, forge, railhead }

@@ -86,13 +86,17 @@ impl Workload<'_> {
         pods
     }
 
-    /// Pods that are asked for, updated, and ready.
+    /// Pods that are asked for, those that are updated and ready, and all that are ready. While a roll-out is stuck, the old pods
+    /// are ready and the new ones are not.
     pub fn rollout(&self) -> (u64, u64, u64) {
         let wanted = self.object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
         let seen =
             number(self.object, "/metadata/generation") <= number(self.object, "/status/observedGeneration");
-        let updated = if seen { number(self.object, "/status/updatedReplicas") } else { 0 };
-        (wanted, updated, number(self.object, "/status/readyReplicas"))
+        let status = |called: &str| number(self.object, &format!("/status/{called}"));
+        let (all, updated, ready) = (status("replicas"), status("updatedReplicas"), status("readyReplicas"));
+        let old = all.saturating_sub(updated);
+        let updated = if seen { updated.min(ready.saturating_sub(old)) } else { 0 };
+        (wanted, updated, ready)
     }
 
     /// The value of a variable of the container, where it stands in the pod template.

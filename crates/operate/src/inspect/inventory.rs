@@ -77,7 +77,7 @@ pub struct Forge {
     pub release: Option<String>,
     /// The image.
     pub image: String,
-    /// Pods that are asked for, updated, and ready.
+    /// Pods that are asked for, those that are updated and ready, and all that are ready.
     pub rollout: (u64, u64, u64),
     /// Its pods.
     pub pods: Vec<PodSeen>,

@@ -102,7 +102,7 @@ fn pod(inventory: &Inventory) -> Line {
     let mut text = format!("{}: {ready} of {wanted} ready", forge.workload);
     // Writing to a string cannot fail.
     if updated < wanted {
-        let _ = write!(text, ", {updated} updated");
+        let _ = write!(text, ", {updated} of them updated");
     }
     if restarts > 0 {
         let _ = write!(text, ", started again {restarts} times");

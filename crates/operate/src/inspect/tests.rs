@@ -169,6 +169,15 @@ const CASES: &[Case] = &[
         &[],
     ),
     (
+        "a roll-out whose new pod does not become ready, while the old one serves on",
+        |all| {
+            let deployment = &mut all.objects.get_mut(&("apps", "deployments")).unwrap()[0];
+            deployment["status"]["replicas"] = 2.into();
+        },
+        &["RH-RELEASE-ROLLOUT"],
+        &[],
+    ),
+    (
         "packages are off",
         |all| {
             all.ini = Some((

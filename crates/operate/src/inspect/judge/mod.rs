@@ -148,7 +148,8 @@ impl Judge<'_> {
         }
         let (wanted_pods, updated, ready) = forge.rollout;
         if updated < wanted_pods || ready < wanted_pods || wanted_pods == 0 {
-            let mut evidence = vec![format!("{wanted_pods} asked for, {updated} updated, {ready} ready")];
+            let mut evidence =
+                vec![format!("{wanted_pods} asked for, {updated} updated and ready, {ready} ready in all")];
             let waiting = forge.pods.iter().filter(|pod| !pod.ready);
             evidence.extend(waiting.map(|pod| {
                 let why = pod.why.as_deref().unwrap_or("not ready");
