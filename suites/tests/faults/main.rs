@@ -33,6 +33,9 @@ use railhead_suites::{Program, railhead};
 /// Cases that run at the same time: most of them wait for something.
 const AT_A_TIME: usize = 6;
 
+/// The first code, in the order of mending, that an inspection finds and no route shows.
+const FIRST_OF_A_CLUSTER: &str = "RH-RELEASE-NONE";
+
 /// Every case, in the order of the page.
 fn all() -> Vec<Case> {
     let mut cases: Vec<Case> = singles::cases();
@@ -49,8 +52,14 @@ fn every_code_is_some_fault_alone() {
     let known: serde_json::Value = serde_json::from_str(&known).unwrap();
     let tried: BTreeSet<&str> =
         singles::cases().iter().flat_map(|case| &case.expected).map(|one| one.code).collect();
-    let known: BTreeSet<&str> =
-        known.as_array().unwrap().iter().filter_map(|story| story["code"].as_str()).collect();
+    // Those that only an inspection of a cluster finds come last; the suite `cluster` is theirs.
+    let known: BTreeSet<&str> = known
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|story| story["code"].as_str())
+        .take_while(|code| *code != FIRST_OF_A_CLUSTER)
+        .collect();
     assert_eq!(tried, known, "a code that no server shows, or a case whose code does not exist");
 }
 
