@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::program::wait;
@@ -16,6 +16,8 @@ pub struct Server {
     name: String,
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Who fills the log.
+    readers: [JoinHandle<()>; 2],
 }
 
 impl Server {
@@ -24,21 +26,22 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let log = Arc::new(Mutex::new(String::new()));
-        keep(child.stdout.take().unwrap(), &log);
-        keep(child.stderr.take().unwrap(), &log);
-        Self { name: name.to_owned(), child, log }
+        let readers = [keep(child.stdout.take().unwrap(), &log), keep(child.stderr.take().unwrap(), &log)];
+        Self { name: name.to_owned(), child, log, readers }
     }
 
     /// Waits until `ready` finds in the log what it looks for, or at the server what it asks.
     pub fn wait_for<T>(&mut self, what: &str, mut ready: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + LIMIT;
         loop {
-            // Taken before the look at the log: what a dying server wrote last is then still seen.
+            // Taken before the look at the log: what a dying server wrote last is then still seen, once it is read.
             let ended = self.child.try_wait().unwrap();
+            let is_read = self.readers.iter().all(JoinHandle::is_finished);
             if let Some(found) = ready(&self.log()) {
                 return found;
             }
-            if let Some(status) = ended {
+            // A child of its own may hold the pipes; then there is no end to wait for.
+            if let Some(status) = ended.filter(|_| is_read || Instant::now() >= deadline) {
                 panic!("{} ended ({status}) before {what}\n{}", self.name, self.log());
             }
             assert!(Instant::now() < deadline, "{}: no {what} in {LIMIT:?}\n{}", self.name, self.log());
@@ -100,7 +103,7 @@ fn terminate(child: &Child) {
     let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
 }
 
-fn keep(from: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+fn keep(from: impl Read + Send + 'static, log: &Arc<Mutex<String>>) -> JoinHandle<()> {
     let log = Arc::clone(log);
     thread::spawn(move || {
         let mut from = BufReader::new(from);
@@ -111,5 +114,5 @@ fn keep(from: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
                 .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
-    });
+    })
 }
