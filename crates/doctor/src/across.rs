@@ -182,6 +182,7 @@ fn explain(scene: &Scene<'_>, suspects: &mut Vec<Suspect>) {
     let elsewhere = on(&[Code::RouteOther]);
     let by_address = on(&[Code::ClientByAddress]);
     let unread = on(&[Code::AuthRead, Code::ReadMisrouted]);
+    let read_only = on(&[Code::RouteMethod]);
     let strange = Code::RealmUnreachable..=Code::AuthQuota;
     suspects.retain(|suspect| match (suspect.code, &suspect.realm) {
         // Another registry has other logins, and its realm may well lead to the first one.
@@ -202,6 +203,12 @@ fn explain(scene: &Scene<'_>, suspects: &mut Vec<Suspect>) {
         ) => !blocked.iter().any(|index| {
             url_of(&scene.walks[*index]).is_some_and(|url| url.host == realm.host && url.https == realm.https)
         }),
+        // A front that lets only `GET` through below `/v2/` stops `POST` of a realm there, too.
+        (Code::RealmPost, Some(realm)) if realm.bare_path().starts_with("/v2/") => {
+            let front =
+                |index: &usize| url_of(&scene.walks[*index]).is_some_and(|url| url.same_origin(realm));
+            !read_only.iter().any(front)
+        }
         // Who is not let in can neither read nor write; what cannot be read cannot be written.
         (Code::AuthRead, _) => !refused.contains(&suspect.walk),
         (Code::AuthWrite, _) => !refused.contains(&suspect.walk) && !unread.contains(&suspect.walk),

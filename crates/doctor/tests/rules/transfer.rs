@@ -2,7 +2,9 @@
 
 use railhead_client::hops::{Answered, Limits, SizeLimit, Slow, Step, Walk, WriteSeen};
 use railhead_doctor::Code;
-use railhead_doctor::testing::{answer, gitea, nginx_page, page, refusal, taken, traefik_404, upload};
+use railhead_doctor::testing::{
+    answer, gitea, gitea_challenge, gitea_with, nginx_page, page, refusal, taken, traefik_404, upload,
+};
 
 use crate::Case;
 
@@ -37,6 +39,19 @@ fn begin(seen: Answered) -> Walk {
     Walk { write: taken(write), ..gitea(HTTPS) }
 }
 
+/// A front that lets only `GET` through, also to a realm at `path`.
+fn get_only(path: &str) -> Walk {
+    let realm = format!("https://git.example.com{path}");
+    let told = gitea_with(HTTPS, &gitea_challenge(&realm));
+    let mut walk =
+        Walk { registry: told.registry, challenge: told.challenge, ..begin(nginx_page(BEGIN, 403)) };
+    if let Step::Taken { seen, .. } = &mut walk.realm {
+        seen.post = taken(nginx_page(&format!("POST {realm}"), 403));
+        seen.realm = realm;
+    }
+    walk
+}
+
 fn with(change: impl FnOnce(&mut WriteSeen)) -> Walk {
     let mut seen = upload();
     change(&mut seen);
@@ -58,6 +73,12 @@ fn writes() -> Vec<Case> {
     let undeleted = with(|write| write.cancel = Some(taken(nginx_page("DELETE x", 403))));
     vec![
         Case::of("GET only", [begin(nginx_page(BEGIN, 403))], [Code::RouteMethod]),
+        Case::of("GET only, for the realm too", [get_only("/v2/token")], [Code::RouteMethod]),
+        Case::of(
+            "GET only, and a realm elsewhere",
+            [get_only("/login/token")],
+            [Code::RouteMethod, Code::RealmPost],
+        ),
         Case::of("no DELETE", [undeleted], [Code::RouteMethod]),
         Case::of("no Location", [nowhere], [Code::WriteLocation]),
         Case::of("a Location inside, where nothing is known of it", [lost], [Code::WriteLocation]),
