@@ -1,9 +1,11 @@
 //! `railhead usage`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use railhead_api::{
-    Forecast, OwnerUsage, Recount, RecountStart, RetentionOutlook, RetentionWish, Route, Usage as Owners,
-    UsageOfOwner as Repositories,
+    Forecast, OwnerUsage, Plan, Recount, RecountStart, RepositoryUsage, RetentionOutlook, RetentionWish,
+    Route, Usage as Owners, UsageOfOwner as Repositories,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,24 +118,57 @@ async fn every_owner(admin: &Admin) -> Result<Owners> {
 }
 
 async fn repositories(admin: &Admin, printer: Printer, owner: String) -> Result<()> {
-    let route = Route::UsageOfOwner { owner: owner.into() };
-    let mut all = Repositories { repositories: Vec::new(), next: None };
+    let route = Route::UsageOfOwner { owner: owner.as_str().into() };
+    let (mut found, mut next) = (Vec::new(), None);
     loop {
-        let page: Repositories = page(admin, &route, all.next.take()).await?;
-        all.repositories.extend(page.repositories);
-        all.next = page.next;
-        if all.next.is_none() {
+        let page: Repositories = page(admin, &route, next.take()).await?;
+        found.extend(page.repositories);
+        next = page.next;
+        if next.is_none() {
             break;
         }
     }
-    printer.data(&all, || {
-        let row = |one: &railhead_api::RepositoryUsage| {
-            let bytes = [one.bytes, one.unique_bytes, one.shared_bytes, one.waiting_bytes];
-            std::iter::once(one.name.clone()).chain(bytes.map(show)).collect()
-        };
-        let rows: Vec<_> = all.repositories.iter().map(row).collect();
-        table(&["REPOSITORY", "SIZE", "UNIQUE", "SHARED", "TO COLLECT"], &rows)
+    let freed = freed(admin, printer, &owner).await?;
+    let of = |name: &str| freed.as_ref().map(|freed| freed.get(name).copied().unwrap_or_default());
+    let repositories: Vec<_> = found
+        .into_iter()
+        .map(|usage| RepositoryWithRules { rules_free_bytes: of(&usage.name), usage })
+        .collect();
+    printer.data(&serde_json::json!({ "repositories": repositories }), || {
+        let rows: Vec<_> = repositories.iter().map(repository_row).collect();
+        table(&["REPOSITORY", "SIZE", "UNIQUE", "SHARED", "RULES FREE", "TO COLLECT"], &rows)
     })
+}
+
+/// What a repository uses, and what the rules of retention would free of what only it has; unknown to who may not plan.
+#[derive(Serialize)]
+struct RepositoryWithRules {
+    #[serde(flatten)]
+    usage: RepositoryUsage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules_free_bytes: Option<u64>,
+}
+
+fn repository_row(one: &RepositoryWithRules) -> Vec<String> {
+    let (freed, one) = (one.rules_free_bytes.map_or_else(|| "-".to_owned(), show), &one.usage);
+    let mut row = vec![one.name.clone()];
+    row.extend([one.bytes, one.unique_bytes, one.shared_bytes].map(show));
+    row.extend([freed, show(one.waiting_bytes)]);
+    row
+}
+
+/// What the rules would free now of each repository of `owner`, by name; none when the caller may not plan.
+async fn freed(admin: &Admin, printer: Printer, owner: &str) -> Result<Option<BTreeMap<String, u64>>> {
+    let wish = RetentionWish { only: Some(owner.to_lowercase()), ..RetentionWish::default() };
+    let plan: Plan = match admin.send(&Route::RetentionPlan, &wish).await {
+        Ok(plan) => plan,
+        Err(failure) if failure.exit == Exit::Denied => {
+            printer.note("what the rules of retention would free is shown to administrators");
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    Ok(Some(plan.repositories.into_iter().map(|one| (one.name.to_string(), one.freed_bytes)).collect()))
 }
 
 async fn page<A: DeserializeOwned>(admin: &Admin, route: &Route<'_>, after: Option<String>) -> Result<A> {
