@@ -91,7 +91,7 @@ impl Registry {
             let path = format!("/api/v1/packages/{}?type=container&limit={PAGE}&page={page}", segment(owner));
             let answer = self.forge(Method::GET, &path).await?;
             let asked = || format!("GET {path}");
-            let answer = self.expect(answer, &[StatusCode::OK], asked)?;
+            let answer = self.require(answer, &[StatusCode::OK], asked)?;
             let listed: Vec<Listed> = serde_json::from_slice(&answer.body).map_err(|error| {
                 self.unexpected(&answer, asked(), format!("and that is no list of packages: {error}"))
             })?;
@@ -122,7 +122,7 @@ impl Registry {
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        self.expect(answer, &[StatusCode::NO_CONTENT], || format!("DELETE {path}")).map(|_| true)
+        self.require(answer, &[StatusCode::NO_CONTENT], || format!("DELETE {path}")).map(|_| true)
     }
 
     /// Asks the forge's API.

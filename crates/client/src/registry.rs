@@ -257,7 +257,7 @@ impl Registry {
         let path = format!("/v2/{name}/manifests/{reference}");
         let make = || Ok((Request::put(&path).header(CONTENT_TYPE, media_type), full(bytes.clone())));
         let answer = self.ask(&push(name), make).await?;
-        let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {path}"))?;
+        let answer = self.require(answer, &[StatusCode::CREATED], || format!("PUT {path}"))?;
         let location = answer.header("location").map(str::to_owned);
         let has_subject = answer.header("oci-subject").is_some();
         Ok(Pushed { digest: Digest::sha256(&bytes), location, has_subject })
@@ -286,7 +286,7 @@ impl Registry {
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let answer = self.expect(answer, &[StatusCode::OK], || format!("{method} {path}"))?;
+        let answer = self.require(answer, &[StatusCode::OK], || format!("{method} {path}"))?;
         if method == Method::GET
             && let Ok(digest) = reference.parse::<Digest>()
         {
@@ -314,7 +314,7 @@ impl Registry {
         let after = after.map(|after| format!("&last={}", segment(after))).unwrap_or_default();
         let path = format!("/v2/{name}/tags/list?n={page}{after}");
         let answer = self.ask(&pull(name), || Ok((Request::get(&path), empty()))).await?;
-        let answer = self.expect(answer, &[StatusCode::OK], || format!("GET {path}"))?;
+        let answer = self.require(answer, &[StatusCode::OK], || format!("GET {path}"))?;
         match serde_json::from_slice::<List>(&answer.body) {
             // The reference implementation answers `null` where there is none.
             Ok(list) => Ok((list.tags.unwrap_or_default(), answer.header("link").is_some())),
@@ -329,11 +329,11 @@ impl Registry {
         let path = format!("/v2/{name}/{kind}/{reference}");
         let answer =
             self.ask(&format!("repository:{name}:delete"), || Ok((Request::delete(&path), empty()))).await?;
-        self.expect(answer, &[StatusCode::ACCEPTED], || format!("DELETE {path}")).map(|_| ())
+        self.require(answer, &[StatusCode::ACCEPTED], || format!("DELETE {path}")).map(|_| ())
     }
 
     fn session(&self, answer: Answer, asked: &str) -> Result<String> {
-        let answer = self.expect(answer, &[StatusCode::ACCEPTED], || format!("{asked} of an upload"))?;
+        let answer = self.require(answer, &[StatusCode::ACCEPTED], || format!("{asked} of an upload"))?;
         let Some(location) = answer.header("location") else {
             return Err(self.unexpected(&answer, asked.to_owned(), "without a Location".to_owned()));
         };
@@ -349,7 +349,7 @@ impl Registry {
         Err(self.unexpected(answer, format!("GET {path}"), format!("and the content has digest {found}")))
     }
 
-    pub(crate) fn expect(
+    pub(crate) fn require(
         &self,
         answer: Answer,
         wanted: &[StatusCode],

@@ -58,6 +58,9 @@ async fn a_new_registry_takes_an_image_and_is_administered() {
     let other: RepositoryName = "admin/other".parse().unwrap();
     let layer = Digest::sha256(&vec![7; 100_000]);
     assert!(registry.mount(&name, &other, &layer).await.unwrap());
+    // What cannot be mounted has begun an upload, which is given up.
+    assert!(!registry.mount(&name, &other, &Digest::sha256(b"nowhere")).await.unwrap());
+    assert_eq!(place.path().join("data/uploads").read_dir().unwrap().count(), 0);
 
     let run = |line: &str| place.run(&format!("{line} --data data"));
     assert!(run("repo list").ok().contains("admin/hello"));

@@ -20,7 +20,7 @@ impl Registry {
         let answer = self.ask(&pull(name), || Ok((Request::head(&path), empty()))).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(false),
-            _ => self.expect(answer, &[StatusCode::OK], || format!("HEAD {path}")).map(|_| true),
+            _ => self.require(answer, &[StatusCode::OK], || format!("HEAD {path}")).map(|_| true),
         }
     }
 
@@ -36,7 +36,7 @@ impl Registry {
     pub async fn blob(&self, name: &RepositoryName, digest: &Digest) -> Result<Bytes> {
         let path = format!("/v2/{name}/blobs/{digest}");
         let answer = self.ask(&pull(name), || Ok((Request::get(&path), empty()))).await?;
-        let answer = self.expect(answer, &[StatusCode::OK], || format!("GET {path}"))?;
+        let answer = self.require(answer, &[StatusCode::OK], || format!("GET {path}"))?;
         self.compare(digest, &answer, &path)?;
         Ok(answer.body)
     }
@@ -133,7 +133,7 @@ impl Registry {
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
-        self.expect(answer, &[], || format!("DELETE {session}")).map(|_| ())
+        self.require(answer, &[], || format!("DELETE {session}")).map(|_| ())
     }
 
     /// Ends an upload with its last bytes.
@@ -149,14 +149,22 @@ impl Registry {
         let make =
             || Ok((Request::put(&uri).header(CONTENT_TYPE, "application/octet-stream"), full(last.clone())));
         let answer = self.ask(&push(name), make).await?;
-        let answer = self.expect(answer, &[StatusCode::CREATED], || format!("PUT {session}"))?;
+        let answer = self.require(answer, &[StatusCode::CREATED], || format!("PUT {session}"))?;
         let location = answer.header("location").map(str::to_owned);
         Ok(Pushed { digest: *digest, location, has_subject: false })
     }
 
-    /// Mounts a blob of another repository; false when the registry wants it uploaded.
+    /// Mounts a blob of another repository; false when the registry wants it uploaded. The upload that it has begun then is
+    /// given up.
     pub async fn mount(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
-        Ok(self.mount_or_begin(from, to, digest).await?.is_none())
+        match self.mount_or_begin(from, to, digest).await? {
+            None => Ok(true),
+            Some(session) => match self.cancel(to, &session).await {
+                // A registry that lets no upload be given up ends it by itself some day.
+                Ok(()) | Err(Error::Unexpected { .. }) => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Mounts a blob of another repository; when the registry wants it uploaded, where to go on.
