@@ -1,12 +1,14 @@
 //! `cargo xtask ci`: everything that has to be green before a change is taken.
 //!
 //! Order: what is cheap and fails often comes first. Artifacts are shared: all steps use one target directory, tests
-//! and suites are built in the development profile, and the suites drive the one release binary.
+//! and suites are built in the development profile, and the suites drive the one release binary. Programs that suites
+//! drive are built beside all that, as they need the cores but for part of their time.
 //!
 //! Invariant: what is built for tests is chosen out of the whole workspace, never by `--package`. That would leave out
 //! features that other members ask of a dependency, and build nearly all dependencies once more.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::failure::Failure;
 use crate::steps::{self, Step};
@@ -53,29 +55,31 @@ fn all() -> Result<Vec<Step>, Failure> {
     let mut steps = vec![
         Step::new("format", || cargo_run(&["fmt", "--all", "--check"])),
         Step::new("tools", || {
-            tools::run(command("tools/install").arg("suites"))?;
+            install("suites", &["--debian", "--python"])?;
             // Where no cluster can run, what it needs is not worth its minutes.
-            if cluster().is_ok_and(|cluster| cluster.code() == Some(NOT_HERE)) {
-                return Ok(());
-            }
-            tools::run(command("tools/install").arg("cluster"))
+            if has_cluster() { install("cluster", &["--debian"]) } else { Ok(()) }
         })
         .slow(true),
-        Step::new("clippy", || {
-            cargo_run(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])
-        }),
+        // They spend much of their time on the network and on one core.
+        Step::beside("programs", || {
+            install("suites", &["--go"])?;
+            if has_cluster() { install("cluster", &["--go"]) } else { Ok(()) }
+        })
+        .slow(true),
+        Step::new("clippy", || linted(&["test", "--locked", "--workspace", "--all-targets", "--no-run"])),
         Step::new("licenses", || licenses::run(&[])),
         Step::new("tests", || {
             test(&["--lib", "--bins", "--examples"])?;
             test(&["--exclude", SUITES, "--test", "*"])?;
-            test(&["--doc"])
+            // Looking for examples reads every crate anew, which takes a minute and is in vain where there is none.
+            if documented(&root().join("crates"))? { test(&["--doc"]) } else { Ok(()) }
         }),
         Step::new("release", || cargo_run(&["build", "--locked", "--release", "--package", "railhead"])),
         Step::new("reference", || reference::run(&["--check".to_owned()])),
     ];
     for suite in suites(&root().join("suites/tests"))? {
         let slow = !QUICK_SUITES.contains(&suite.as_str());
-        steps.push(Step::new(&format!("suite-{suite}"), move || run_suite(&suite)).slow(slow));
+        steps.push(Step::new(&format!("suite-{suite}"), move || run_suite(&suite)).slow(slow).waiting());
     }
     Ok(steps)
 }
@@ -84,12 +88,44 @@ fn cargo_run(arguments: &[&str]) -> Result<(), Failure> {
     tools::run(cargo().args(arguments))
 }
 
+fn install(set: &str, parts: &[&str]) -> Result<(), Failure> {
+    parts.iter().try_for_each(|part| tools::run(command("tools/install").args([set, part])))
+}
+
 fn test(chosen: &[&str]) -> Result<(), Failure> {
-    cargo_run(&[&["test", "--locked", "--workspace"], chosen].concat())
+    linted(&[&["test", "--locked", "--workspace"], chosen].concat())
+}
+
+/// Runs cargo with clippy as the compiler of the workspace's own crates. `cargo clippy` does the same for a check; a build
+/// that is linted on the way spares compiling everything once more for that.
+fn linted(arguments: &[&str]) -> Result<(), Failure> {
+    tools::run(lint(&mut cargo())?.args(arguments))
+}
+
+fn lint(cargo: &mut Command) -> Result<&mut Command, Failure> {
+    let asked = command("rustc").args(["--print", "sysroot"]).output();
+    let asked = asked.map_err(|error| Failure::Start("rustc --print sysroot".into(), error))?;
+    let driver = Path::new(String::from_utf8_lossy(&asked.stdout).trim()).join("bin/clippy-driver");
+    if !driver.is_file() {
+        return Err(Failure::CannotRun(format!(
+            "{} is missing; `rustup component add clippy`",
+            driver.display()
+        )));
+    }
+    // A failed assertion names its line without it.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    // The form in which `cargo clippy` hands on what stands behind `--`.
+    Ok(cargo
+        .env("RUSTC_WORKSPACE_WRAPPER", driver)
+        .env("CLIPPY_ARGS", "--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"))
 }
 
 /// The exit code of `tools/cluster check` where the machine is what is missing.
 const NOT_HERE: i32 = 3;
+
+fn has_cluster() -> bool {
+    !cluster().is_ok_and(|cluster| cluster.code() == Some(NOT_HERE))
+}
 
 /// Whether a cluster can run here; says what is missing.
 fn cluster() -> Result<std::process::ExitStatus, Failure> {
@@ -107,12 +143,47 @@ fn run_suite(suite: &str) -> Result<(), Failure> {
         }
     }
     let mut test = cargo();
-    test.args(["test", "--locked", "--workspace", "--test", suite]);
+    lint(&mut test)?.args(["test", "--locked", "--workspace", "--test", suite]);
     tools::run(test.env("RAILHEAD_BIN", target().join("release/railhead")))
 }
 
+/// Whether documentation below `directory` has an example that can be run.
+fn documented(directory: &Path) -> Result<bool, Failure> {
+    let cannot_read = |error| Failure::Start(format!("the reading of {}", directory.display()), error);
+    for entry in std::fs::read_dir(directory).map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
+        let found = if path.is_dir() {
+            documented(&path)?
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            has_example(&std::fs::read_to_string(&path).map_err(cannot_read)?)
+        } else {
+            false
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a source's documentation has a block of code that is Rust.
+fn has_example(source: &str) -> bool {
+    let mut inside = false;
+    for line in source.lines().map(str::trim_start) {
+        let Some(text) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else { continue };
+        let Some(kind) = text.trim().strip_prefix("```") else { continue };
+        let rust =
+            ["", "rust", "no_run", "should_panic"].contains(&kind.split(',').next().unwrap_or_default());
+        if !inside && rust {
+            return true;
+        }
+        inside = !inside;
+    }
+    false
+}
+
 /// Cargo's target directory.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target))
 }
 
@@ -157,8 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn an_example_in_the_documentation_is_found() {
+        assert!(has_example("/// ```\n/// let x = 1;\n/// ```\nfn x() {}"));
+        assert!(has_example("    //! ```no_run\n    //! x();"));
+        assert!(!has_example("/// ```text\n/// a tree\n/// ```\n/// and `code`\nlet x = \"```\";"));
+    }
+
+    #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
         let error = chosen(&all().unwrap(), "format,clipy").unwrap_err().to_string();
-        assert!(error.starts_with("no such step: `clipy`; known are format, tools, clippy"), "{error}");
+        assert!(
+            error.starts_with("no such step: `clipy`; known are format, tools, programs, clippy"),
+            "{error}"
+        );
     }
 }

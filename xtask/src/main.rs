@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod failure;
+mod layout;
 mod licenses;
 mod reference;
 mod say;
@@ -18,9 +19,10 @@ use failure::Failure;
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 /// Every command.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     ("bench", "measure Railhead beside other registries; --help tells more", bench::run),
     ("ci", "everything that has to be green; --help tells more", ci::run),
+    ("layout", "write which functions a server runs, for the linker", layout::run),
     ("licenses", "check the tree's licenses, duplicates and sources against deny.toml", licenses::run),
     ("reference", "write the generated reference pages; --check compares instead", reference::run),
 ];

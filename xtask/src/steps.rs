@@ -1,5 +1,8 @@
-//! Steps of a run: in order, timed, stopped at the first failure, and summed up at the end.
+//! Steps of a run: in order, timed, stopped at the first failure, and summed up at the end. One step may go on beside the
+//! others until one comes that needs it.
 
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
@@ -11,13 +14,32 @@ pub struct Step {
     pub name: String,
     /// Whether `--fast` leaves it out.
     pub slow: bool,
-    work: Box<dyn Fn() -> Result<(), Failure>>,
+    /// Whether it waits for what goes on beside.
+    waits: bool,
+    work: Work,
+}
+
+/// What a step does.
+enum Work {
+    Here(Box<dyn Fn() -> Result<(), Failure>>),
+    Beside(Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>),
 }
 
 impl Step {
     /// A step that every run does.
     pub fn new(name: &str, work: impl Fn() -> Result<(), Failure> + 'static) -> Self {
-        Self { name: name.to_owned(), slow: false, work: Box::new(work) }
+        Self { name: name.to_owned(), slow: false, waits: false, work: Work::Here(Box::new(work)) }
+    }
+
+    /// A step that goes on beside those that follow, until one comes that [waits](Self::waiting).
+    pub fn beside(name: &str, work: impl Fn() -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Self { work: Work::Beside(Arc::new(work)), ..Self::new(name, || Ok(())) }
+    }
+
+    /// The same step, begun when what goes on beside has ended.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// The same step, left out by `--fast` when `slow`.
@@ -39,37 +61,77 @@ enum Outcome {
 /// machine is what is missing.
 pub fn run(steps: &[Step], wanted: impl Fn(&Step) -> bool, strict: bool) -> Result<(), Failure> {
     let begun = Instant::now();
-    let mut outcomes = Vec::new();
+    let mut run = Run { strict, outcomes: Vec::new(), beside: Vec::new() };
     let mut result = Ok(());
     for step in steps {
         if !wanted(step) {
-            outcomes.push((step.name.as_str(), Outcome::Skipped));
+            run.outcomes.push((step.name.clone(), Outcome::Skipped));
             continue;
         }
-        say::line(&format!("\n=== {}", step.name));
-        let clock = Instant::now();
-        let done = (step.work)();
-        let took = clock.elapsed();
-        say::line(&format!("=== {}: {:.1} s", step.name, took.as_secs_f64()));
-        match done {
-            Ok(()) => outcomes.push((&step.name, Outcome::Passed(took))),
-            Err(Failure::CannotRun(why)) if !strict => {
-                outcomes.push((&step.name, Outcome::CannotRun(took, why)));
-            }
-            Err(Failure::NotHere(why)) => outcomes.push((&step.name, Outcome::CannotRun(took, why))),
-            Err(failure) => {
-                outcomes.push((&step.name, Outcome::Failed(took)));
-                result = Err(Failure::Step(step.name.clone(), Box::new(failure)));
-                break;
-            }
+        result = if step.waits { run.join() } else { Ok(()) }.and_then(|()| run.begin(step));
+        if result.is_err() {
+            break;
         }
     }
-    summary(&mut outcomes, begun.elapsed());
+    let result = run.join().and(result);
+    summary(&mut run.outcomes, begun.elapsed());
     result
 }
 
+/// A step that goes on beside the others; it tells how long it took.
+type Beside = (String, JoinHandle<(Result<(), Failure>, Duration)>);
+
+/// What has been done, and what goes on.
+struct Run {
+    strict: bool,
+    outcomes: Vec<(String, Outcome)>,
+    beside: Vec<Beside>,
+}
+
+impl Run {
+    fn begin(&mut self, step: &Step) -> Result<(), Failure> {
+        say::line(&format!("\n=== {}", step.name));
+        let clock = Instant::now();
+        match &step.work {
+            Work::Here(work) => {
+                let done = work();
+                self.end(&step.name, done, clock.elapsed())
+            }
+            Work::Beside(work) => {
+                let work = Arc::clone(work);
+                let thread = thread::spawn(move || (work(), clock.elapsed()));
+                self.beside.push((step.name.clone(), thread));
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for what goes on beside.
+    fn join(&mut self) -> Result<(), Failure> {
+        let mut result = Ok(());
+        for (name, thread) in std::mem::take(&mut self.beside) {
+            let panicked = |_| (Err(Failure::Usage("it panicked".into())), Duration::ZERO);
+            let (done, took) = thread.join().unwrap_or_else(panicked);
+            result = result.and(self.end(&name, done, took));
+        }
+        result
+    }
+
+    fn end(&mut self, name: &str, done: Result<(), Failure>, took: Duration) -> Result<(), Failure> {
+        say::line(&format!("=== {name}: {:.1} s", took.as_secs_f64()));
+        let (outcome, result) = match done {
+            Ok(()) => (Outcome::Passed(took), Ok(())),
+            Err(Failure::CannotRun(why)) if !self.strict => (Outcome::CannotRun(took, why), Ok(())),
+            Err(Failure::NotHere(why)) => (Outcome::CannotRun(took, why), Ok(())),
+            Err(failure) => (Outcome::Failed(took), Err(Failure::Step(name.to_owned(), Box::new(failure)))),
+        };
+        self.outcomes.push((name.to_owned(), outcome));
+        result
+    }
+}
+
 /// The slowest step first, then what was left out.
-fn summary(outcomes: &mut [(&str, Outcome)], total: Duration) {
+fn summary(outcomes: &mut [(String, Outcome)], total: Duration) {
     outcomes.sort_by_key(|(_, outcome)| std::cmp::Reverse(duration(outcome)));
     say::line("\n     time  step");
     for (name, outcome) in outcomes.iter() {
@@ -122,6 +184,34 @@ mod tests {
         assert!(run(&steps, |_| true, true).is_err());
         let steps = [Step::new("cluster", || Err(Failure::NotHere("no namespaces".into())))];
         assert!(run(&steps, |_| true, true).is_ok());
+    }
+
+    #[test]
+    fn a_step_beside_the_others_is_waited_for() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let receive = std::sync::Mutex::new(receive);
+        // It can end only when the next step has begun, and is over before the one that waits for it.
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (told, seen) = (Arc::clone(&over), Arc::clone(&over));
+        let steps = [
+            Step::beside("programs", move || {
+                receive.lock().unwrap().recv().unwrap();
+                told.store(true, std::sync::atomic::Ordering::SeqCst);
+                Ok(())
+            }),
+            Step::new("tests", move || send.send(()).map_err(|_| Failure::Usage("nobody waits".into()))),
+            Step::new("suite", move || {
+                let over = seen.load(std::sync::atomic::Ordering::SeqCst);
+                if over { Ok(()) } else { Err(Failure::Usage("begun too early".into())) }
+            })
+            .waiting(),
+        ];
+        assert!(run(&steps, |_| true, true).is_ok());
+        let steps = [
+            Step::beside("programs", || Err(Failure::Usage("broken".into()))),
+            Step::new("suite", || panic!("begun without its programs")).waiting(),
+        ];
+        assert_eq!(run(&steps, |_| true, true).unwrap_err().to_string(), "step `programs` failed: broken");
     }
 
     #[test]
