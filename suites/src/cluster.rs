@@ -22,6 +22,8 @@ pub const FORGE_HOST: &str = "forge.test";
 pub const REGISTRY_HOST: &str = "registry.test";
 /// The node's port of the forge.
 pub const FORGE_PORT: u16 = 32166;
+/// The node's address.
+pub const NODE_ADDRESS: &str = "10.99.0.1";
 /// The password of the forge's administrator; it must show up nowhere.
 pub const FORGE_PASSWORD: &str = "Passw0rd!";
 
@@ -95,18 +97,32 @@ impl Cluster {
         kubeconfig: &Path,
         work: impl AsyncFnOnce(&railhead_cluster::Cluster) -> T + Send,
     ) -> T {
-        let process = fs::read_to_string(self.path("pid")).unwrap();
-        let network = fs::File::open(format!("/proc/{}/ns/net", process.trim())).unwrap();
         let access = Access { kubeconfig: Some(kubeconfig.to_owned()), context: None };
-        let talk = || {
-            // Only this thread moves, and all of its connections are made in it.
-            move_into_link_name_space(std::os::fd::AsFd::as_fd(&network), Some(LinkNameSpaceType::Network))
-                .unwrap();
+        self.within(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime
                 .block_on(async { work(&railhead_cluster::Cluster::connect(&access).await.unwrap()).await })
+        })
+    }
+
+    /// Does something in the cluster's network: what is bound or connected there is on the node.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let process = fs::read_to_string(self.path("pid")).unwrap();
+        let network = fs::File::open(format!("/proc/{}/ns/net", process.trim())).unwrap();
+        let talk = || {
+            // Only this thread moves, and all of its sockets are made in it.
+            move_into_link_name_space(std::os::fd::AsFd::as_fd(&network), Some(LinkNameSpaceType::Network))
+                .unwrap();
+            work()
         };
         std::thread::scope(|scope| scope.spawn(talk).join().unwrap())
+    }
+
+    /// Tells the node's containerd how to reach the registry that images name as `host`: the lines of its `hosts.toml`.
+    pub fn mirror(&self, host: &str, lines: &str) {
+        let directory = self.path("conf/certs.d").join(host);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("hosts.toml"), lines).unwrap();
     }
 
     /// Applies every document of a YAML text.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::cluster::Cluster;
 use crate::program::{Outcome, Program};
 use crate::server::Server;
 use crate::tls::{TEST_HOST, TestCa};
@@ -21,6 +22,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Variables of the environment, for the server and for every command.
     pub variables: Vec<(&'static str, String)>,
+    /// The cluster on whose node it runs; where it listens has to be given then.
+    pub inside: Option<&'static Cluster>,
 }
 
 /// A data directory and the server on it.
@@ -31,6 +34,7 @@ pub struct Railhead {
     ca: Option<TestCa>,
     server: Server,
     address: SocketAddr,
+    inside: Option<&'static Cluster>,
 }
 
 impl Railhead {
@@ -39,6 +43,10 @@ impl Railhead {
         let data = scratch.join("data");
         let program =
             options.variables.iter().fold(program(&data), |program, (name, value)| program.with(name, value));
+        let program = match options.inside {
+            Some(cluster) => cluster.inside(program),
+            None => program,
+        };
         let listen = options.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut serve = vec!["serve".to_owned(), "--listen".to_owned(), listen];
         let ca = options.tls.then(|| TestCa::make(&scratch.join("tls")));
@@ -47,8 +55,8 @@ impl Railhead {
             serve.extend(["--tls-cert".to_owned(), certificate, "--tls-key".to_owned(), key]);
         }
         serve.extend(options.arguments);
-        let (server, address) = launch(&program, &serve);
-        Self { program, data, serve, ca, server, address }
+        let (server, address) = launch(&program, &serve, options.inside);
+        Self { program, data, serve, ca, server, address, inside: options.inside }
     }
 
     /// Where it listens.
@@ -113,7 +121,7 @@ impl Railhead {
 
     /// Starts an ended server anew on the same data, on a port of the system's choice.
     pub fn restart(&mut self) {
-        (self.server, self.address) = launch(&self.program, &self.serve);
+        (self.server, self.address) = launch(&self.program, &self.serve, self.inside);
     }
 }
 
@@ -122,7 +130,7 @@ pub fn program(data: &Path) -> Program {
     Program::at(binary()).without_any("RAILHEAD_").with("RAILHEAD_DATA", data)
 }
 
-fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
+fn launch(program: &Program, arguments: &[String], inside: Option<&Cluster>) -> (Server, SocketAddr) {
     let from = Instant::now();
     let mut server = Server::start("railhead serve", program.command(arguments));
     // Behind a proxy it prints the public name; the address is then the one that it was given.
@@ -131,7 +139,10 @@ fn launch(program: &Program, arguments: &[String]) -> (Server, SocketAddr) {
         Some(address) => log.lines().any(|line| line.contains("://")).then_some(address),
         None => printed_address(log),
     });
-    server.wait_for("an open port", |_| std::net::TcpStream::connect(address).ok());
+    let is_open = || std::net::TcpStream::connect(address).is_ok();
+    server.wait_for("an open port", |_| {
+        inside.map_or_else(is_open, |cluster| cluster.within(is_open)).then_some(())
+    });
     assert!(from.elapsed().as_secs() < 30, "railhead serve was ready only after {:?}", from.elapsed());
     (server, address)
 }

@@ -41,6 +41,8 @@ pub enum Kind {
     Drill,
     /// The registry of a forge was turned on, or was to be.
     Enable,
+    /// Nodes of a cluster pulled.
+    ClusterPull,
     /// What the cluster has around the registry was looked at.
     Inspection,
     /// All of a registry was moved to another one, and compared.
@@ -51,7 +53,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Doctor,
         Self::Proof,
         Self::Handoff,
@@ -61,6 +63,7 @@ impl Kind {
         Self::Backup,
         Self::Drill,
         Self::Enable,
+        Self::ClusterPull,
         Self::Inspection,
         Self::Migration,
         Self::Retention,
@@ -78,6 +81,7 @@ impl Kind {
             Self::Backup => "backup",
             Self::Drill => "drill",
             Self::Enable => "enable",
+            Self::ClusterPull => "cluster-pull",
             Self::Inspection => "inspection",
             Self::Migration => "migration",
             Self::Retention => "retention",

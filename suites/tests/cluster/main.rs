@@ -7,6 +7,7 @@
 
 mod in_use;
 mod inspect;
+mod nodes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

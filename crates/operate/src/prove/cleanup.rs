@@ -32,12 +32,13 @@ pub(super) struct Cleaned {
     pub(super) can_delete: Option<bool>,
     /// What remains, as `HOST/OWNER/IMAGE:TAG` or `…@DIGEST`.
     pub(super) left: Vec<String>,
+    /// What remains in the cluster, as `pod NAMESPACE/NAME`.
+    pub(super) in_cluster: Vec<String>,
 }
 
 impl Bench<'_> {
     /// Deletes `lot` and sees that it is gone.
     pub(super) async fn clean_up(&self, lot: &Lot, cleaned: &mut Cleaned) -> Checked {
-        cleaned.left = self.names(lot);
         remove_local(&self.made.take_local()).await;
         if let Some(session) = self.made.take_upload() {
             // An upload that stays ends by itself.
@@ -90,15 +91,18 @@ impl Bench<'_> {
 
     /// What is said when a clean-up is interrupted.
     pub(super) fn left_alone(&self, cleaned: &Cleaned) -> Trouble {
-        let detail = match cleaned.left.as_slice() {
-            [] => "interrupted".to_owned(),
-            left => format!("interrupted: {} may remain; {}", left.join(" and "), self.how_to_remove()),
-        };
-        Trouble::of(detail, Verdict::Interrupted)
+        let mut detail = vec!["interrupted".to_owned()];
+        if !cleaned.left.is_empty() {
+            detail.push(format!("{} may remain; {}", cleaned.left.join(" and "), self.how_to_remove()));
+        }
+        if let Some(nodes) = self.plan.nodes.as_ref().filter(|_| !cleaned.in_cluster.is_empty()) {
+            detail.push(nodes.remains(&cleaned.in_cluster));
+        }
+        Trouble::of(detail.join(": "), Verdict::Interrupted)
     }
 
     /// Tags, and manifests where there are none.
-    fn names(&self, lot: &Lot) -> Vec<String> {
+    pub(super) fn names(&self, lot: &Lot) -> Vec<String> {
         let image = format!("{}/{}", self.plan.host, self.plan.repository);
         match lot.tags.as_slice() {
             [] => lot.manifests.iter().map(|digest| format!("{image}@{digest}")).collect(),

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use railhead_cluster::Kind;
 use railhead_oci::{Digest, Tag};
 
 /// Whether a thing may stay.
@@ -45,6 +46,7 @@ struct Things {
     image: Lot,
     passing: Lot,
     local: Vec<String>,
+    in_cluster: Vec<(Kind, String)>,
 }
 
 /// See the module.
@@ -74,6 +76,11 @@ impl Made {
         self.0.borrow_mut().local.push(reference.to_owned());
     }
 
+    /// A pod or a secret in the cluster.
+    pub(crate) fn in_cluster(&self, kind: Kind, name: &str) {
+        self.0.borrow_mut().in_cluster.push((kind, name.to_owned()));
+    }
+
     fn lot(&self, stay: Stay, change: impl FnOnce(&mut Lot)) {
         let mut things = self.0.borrow_mut();
         change(match stay {
@@ -95,6 +102,11 @@ impl Made {
     /// The upload that is under way; it is forgotten.
     pub(crate) fn take_upload(&self) -> Option<String> {
         self.0.borrow_mut().upload.take()
+    }
+
+    /// What was made in the cluster.
+    pub(crate) fn in_cluster_now(&self) -> Vec<(Kind, String)> {
+        self.0.borrow().in_cluster.clone()
     }
 
     /// Images in docker's engine; they are forgotten.

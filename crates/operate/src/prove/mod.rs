@@ -13,6 +13,7 @@
 //! | `anonymous push` | nobody may push without a login |
 //! | `readonly-token` | who may not push cannot |
 //! | `docker login`, … | programs can do it too |
+//! | `node pull` | every node of the cluster can pull, and only with a pull secret what is private |
 //! | `keep`, `clean-up` | the image stays because it is wanted, and nothing else does |
 //!
 //! Invariants: a credential goes only where the certificate is trusted and the realm is no weaker than the route; what was
@@ -23,6 +24,7 @@ pub(crate) mod access;
 pub(crate) mod bench;
 mod cleanup;
 mod made;
+mod nodes;
 mod plan;
 mod pull;
 mod push;
@@ -45,6 +47,7 @@ use crate::image::Source;
 use crate::secrets::Secrets;
 use crate::site::Visibility;
 
+pub use nodes::{Cause, NodePull, Nodes};
 pub use plan::{Plan, Target, TargetError};
 pub use record::{Features, HopTime, Item, Outcome, Proof, RouteFacts, Step, TlsFacts, TrustNeeded, Verdict};
 pub use with::Program;
@@ -97,6 +100,7 @@ pub async fn prove(
         routes: walked.into_iter().map(|walked| walked.facts).collect(),
         server,
         features: found.features,
+        nodes: found.nodes,
         programs: found.programs.into_iter().collect(),
         kept: found.is_kept,
         left: found.left,
@@ -115,6 +119,7 @@ struct Found {
     visibility: Option<Visibility>,
     features: Features,
     programs: Vec<(String, String)>,
+    nodes: Vec<NodePull>,
     left: Vec<String>,
 }
 
@@ -135,7 +140,8 @@ fn steps(plan: &Plan) -> impl Iterator<Item = &'static str> {
         "anonymous push",
         "readonly-token",
     ];
-    own.into_iter().chain(plan.with.iter().map(|program| program.word()))
+    let programs = plan.with.iter().map(|program| program.word());
+    own.into_iter().chain(programs).chain(plan.nodes.iter().map(|_| nodes::NAME))
 }
 
 fn interrupted(record: &mut Record<'_>, plan: &Plan) {
@@ -187,6 +193,7 @@ async fn on_usable_routes(
         record.note("clean-up", None, 0, Err(bench.left_alone(&cleaned)));
     }
     found.left = cleaned.left;
+    found.left.append(&mut cleaned.in_cluster);
     found.features.delete = cleaned.can_delete;
     Ok(())
 }
@@ -274,6 +281,9 @@ async fn look(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found) {
     for program in &bench.plan.with {
         bench.repeat(record, *program, &mut found.programs).await;
     }
+    if let Some(nodes) = &bench.plan.nodes {
+        found.nodes = bench.node_pulls(nodes, found.visibility, record).await;
+    }
 }
 
 async fn clean_up(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found, cleaned: &mut Cleaned) {
@@ -286,5 +296,13 @@ async fn clean_up(bench: &Bench<'_>, record: &mut Record<'_>, found: &mut Found,
         record.skip(&["keep"], "only an image that is proven stays there");
     }
     let lot = bench.made.to_remove(found.is_kept);
+    // Known before anything is tried, since somebody may end this too.
+    cleaned.left = bench.names(&lot);
+    if let Some(nodes) = &plan.nodes {
+        // First, since pods that run hold the image.
+        record
+            .step("clean-up", Some("cluster"), bench.remove_from_cluster(nodes, &mut cleaned.in_cluster))
+            .await;
+    }
     record.step("clean-up", None, bench.clean_up(&lot, cleaned)).await;
 }

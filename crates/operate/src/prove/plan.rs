@@ -7,6 +7,7 @@ use railhead_client::hops::Route;
 use railhead_client::{Credentials, Origin};
 use railhead_oci::{RepositoryName, Tag};
 
+use super::nodes::Nodes;
 use super::with::Program;
 use crate::image::Image;
 use crate::site::Visibility;
@@ -99,6 +100,8 @@ pub struct Plan {
     pub replace: bool,
     /// Programs that repeat it.
     pub with: Vec<Program>,
+    /// The cluster whose nodes pull.
+    pub nodes: Option<Nodes>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use railhead_oci::{Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 
+use super::nodes::NodePull;
 use crate::image::Source;
 use crate::site::Visibility;
 
@@ -188,6 +189,9 @@ pub struct Proof {
     pub server: Option<String>,
     /// What it can do.
     pub features: Features,
+    /// What the nodes of a cluster came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodePull>,
     /// Versions of the programs that repeated it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub programs: BTreeMap<String, String>,
@@ -195,7 +199,7 @@ pub struct Proof {
     pub steps: Vec<Step>,
     /// The image was left where it is.
     pub kept: bool,
-    /// What remains though it should not, as `HOST/OWNER/IMAGE:TAG` or `…@DIGEST`.
+    /// What remains though it should not, as `HOST/OWNER/IMAGE:TAG`, `…@DIGEST`, or `pod NAMESPACE/NAME` in a cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// When it began.

@@ -21,7 +21,7 @@ pub enum Need {
     Clear(&'static [Layer]),
     /// Login, push and pull worked.
     Proof,
-    /// A node of the cluster pulled.
+    /// The nodes of the cluster pulled.
     ClusterPull,
     /// The page for the consuming team was written, and was true since.
     Handoff,
@@ -362,17 +362,39 @@ fn proof(history: &History, site: &Site) -> Found {
     found
 }
 
-/// No command of this release lets a node pull. A check of the pull secret is near, but it is made from here.
+/// What the nodes said when they pulled.
 fn cluster_pull(history: &History, site: &Site) -> Found {
-    let mut found = newest(history, "cluster-pull", "a pull by a node of the cluster", None, |_| None);
-    let proven = history.newest("proof").filter(|proof| proof.evidence.ok);
-    if let (Some(missing), Some(proof)) = (found.missing.first_mut(), proven) {
-        let namespace = site.cluster.namespace.as_deref().unwrap_or("NAMESPACE");
-        let image =
-            format!("{}/{}@{}", proof.text("/host"), proof.text("/repository"), proof.text("/digest"));
-        missing.what += ", by hand since this release has no command for it";
-        missing.command =
-            Some(format!("kubectl -n {namespace} run pull-test --image={image} --restart=Never"));
+    let command = format!("{} --cluster", prove(history, site));
+    let Some(newest) = history.newest("cluster-pull") else {
+        return Found::lacks("a pull by a node of the cluster", Some(command));
+    };
+    let mut found = Found::new();
+    found.evidence.push(newest.source());
+    for pull in newest.list("/nodes") {
+        let names = pull["secrets"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let names: Vec<&str> = names.collect();
+        let way = if names.is_empty() {
+            "without a secret".to_owned()
+        } else {
+            format!("with {}", names.join(" and "))
+        };
+        let came = match (pull["pulled"] == true, part(pull, "/cause/code")) {
+            (true, _) => pull["pull_millis"]
+                .as_u64()
+                .map_or("pulled".to_owned(), |millis| format!("pulled in {millis} ms")),
+            (false, "") => "did not pull".to_owned(),
+            (false, code) => format!("did not pull: {code}"),
+        };
+        found.fact(format!("{}: {} {came}, {way}", newest.day(), part(pull, "/node")));
+    }
+    found.failed = newest.list("/nodes").iter().any(|pull| pull["outcome"] == "failed");
+    if found.failed {
+        found.miss(format!("a pull by every node; the last, of {}, failed", newest.day()), Some(command));
+    } else if !newest.evidence.ok {
+        found.miss(
+            "a pull with a pull secret, since nobody may pull without a login",
+            Some(command + " --pull-secret NAME"),
+        );
     }
     found
 }

@@ -164,6 +164,36 @@ fn keeping_images_is_shown_by_backup_drill_and_retention() {
 }
 
 #[test]
+fn what_the_nodes_came_to_is_told_one_by_one() {
+    let kept = Kept::new();
+    let mut pulls = json!({"nodes": [
+        {"node": "node1", "pulled": false, "outcome": "ok", "cause": {"code": "RH-AUTH-READ"}},
+        {"node": "node1", "pulled": true, "outcome": "ok", "secrets": ["registry-pull"], "pull_millis": 430},
+        {"node": "node2", "pulled": false, "outcome": "failed", "secrets": ["registry-pull"], "cause": {"code": "RH-TLS-UNTRUSTED"}},
+    ]});
+    kept.keep(Kind::Proof, "2026-05-19T10:00:00Z", true, &proof("private"));
+    kept.keep(Kind::ClusterPull, "2026-05-19T10:00:00Z", false, &pulls);
+    let words = page(&kept.report());
+    for line in [
+        "| T04 | Login, push and pull are proven | failed |",
+        "node1 did not pull: RH-AUTH-READ, without a secret",
+        "node1 pulled in 430 ms, with registry-pull",
+        "a pull by every node; the last, of 2026-05-19 10:00, failed: `railhead prove gitea.coulomb.example/coulomb/IMAGE --user NAME --keep --cluster`",
+    ] {
+        assert!(words.contains(line), "{line}\n{words}");
+    }
+    pulls["nodes"].as_array_mut().unwrap().truncate(1);
+    kept.keep(Kind::ClusterPull, "2026-05-19T11:00:00Z", false, &pulls);
+    assert!(
+        page(&kept.report()).contains("a pull with a pull secret, since nobody may pull without a login")
+    );
+    pulls["nodes"][0] =
+        json!({"node": "node1", "pulled": true, "outcome": "ok", "secrets": ["registry-pull"]});
+    kept.keep(Kind::ClusterPull, "2026-05-19T12:00:00Z", true, &pulls);
+    assert!(page(&kept.report()).contains("| T04 | Login, push and pull are proven | done |"));
+}
+
+#[test]
 fn a_page_written_after_its_check_has_to_be_checked_again() {
     let kept = Kept::new();
     kept.keep(Kind::HandoffCheck, "2026-05-17T12:00:00Z", true, &json!({"facts": []})).keep(

@@ -134,7 +134,20 @@ pub const KEYS: &[Key] = &[
         "Who mends the workstation, node or pipeline that pushes or pulls.",
     ),
     key("cluster", "context", TEXT, "\"default\"", "The context of the kubeconfig that reaches the cluster."),
-    key("cluster", "namespace", TEXT, "\"team\"", "The namespace that pull secrets are made for."),
+    key(
+        "cluster",
+        "namespace",
+        TEXT,
+        "\"team\"",
+        "The namespace that pull secrets are made for, and that nodes pull in.",
+    ),
+    key(
+        "cluster",
+        "nodes",
+        LIST,
+        "[\"node1\", \"node7\"]",
+        "The nodes that pull in a proof. Without it: all that are ready.",
+    ),
     key(
         "cluster",
         "pull_secret",

@@ -93,6 +93,8 @@ pub struct Cluster {
     pub context: Option<String>,
     /// The namespace of pull secrets.
     pub namespace: Option<String>,
+    /// The nodes that pull in a proof; all that are ready without any.
+    pub nodes: Vec<String>,
     /// What a pull secret is called.
     pub pull_secret: Option<String>,
     /// The file that keeps the pull secret.

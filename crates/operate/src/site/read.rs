@@ -189,6 +189,7 @@ impl<'a> At<'a> {
             match entry.key {
                 "context" => cluster.context = Some(entry.line()?),
                 "namespace" => cluster.namespace = Some(entry.line()?),
+                "nodes" => cluster.nodes = entry.list()?,
                 "pull_secret" => cluster.pull_secret = Some(entry.line()?),
                 "pull_secret_file" => cluster.pull_secret_file = Some(beside(self.path, &entry.line()?)),
                 "sops" => cluster.sops = entry.flag()?,

@@ -2,19 +2,24 @@
 //!
 //! Order: the plan (target, site file, flags, image), the proof, the evidence, how it ended.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use railhead_client::Credentials;
 use railhead_client::hops::Route;
+use railhead_cluster::Cluster;
 use railhead_oci::Tag;
 use railhead_operate::image::{Image, from_program, random};
-use railhead_operate::prove::{Outcome, Plan, Program, Proof, Step, Target, Verdict, prove, secrets_of};
+use railhead_operate::prove::{
+    NodePull, Nodes, Outcome, Plan, Program, Proof, Step, Target, Verdict, prove, secrets_of,
+};
 use railhead_operate::{Evidence, Kind, Site, Visibility};
 use serde::Serialize;
 
 use super::Context;
+use super::inspect::ClusterArguments;
 use super::operator::{account, block_on, keep, path, routes, site_of, warn_of_plain};
 use super::stop::Stop;
 use crate::config::read_secret;
@@ -25,7 +30,7 @@ use crate::failure::{Exit, Failure, Result};
 /// Pushes a small image that is made on the spot, pulls it by tag and by digest, compares every byte, tries it without a
 /// login and with a wrong token, and removes it again, also when it is interrupted. The account's token comes from
 /// RAILHEAD_TOKEN or --token-file. Without --route the routes are those of the site file, or https; the first is pushed to,
-/// all are pulled from.
+/// all are pulled from. With --cluster the nodes pull it too, without a pull secret and with one.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -63,6 +68,21 @@ pub struct Prove {
     /// Repeat login, push and pull with these programs: docker, podman, skopeo
     #[arg(long, value_name = "PROGRAM", value_delimiter = ',')]
     with: Vec<Program>,
+    /// Let the nodes of the cluster pull the image, each in a pod that is removed again
+    #[arg(long)]
+    cluster: bool,
+    /// Only this node; repeat it for others [default: the site's, or all that are ready]
+    #[arg(long = "node", value_name = "NAME", requires = "cluster")]
+    nodes: Vec<String>,
+    /// Make the pods in this namespace [default: the site's, or the context's]
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    namespace: Option<String>,
+    /// Let the nodes try this pull secret of the namespace [default: the site's]
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pull_secret: Option<String>,
+    /// Which cluster
+    #[command(flatten)]
+    access: ClusterArguments,
 }
 
 /// A proof for programs.
@@ -112,6 +132,9 @@ impl Prove {
         let versions = versions.chain(proof.programs.clone());
         let evidence = Evidence::new(Kind::Proof, &proof.host, ok, &proof)?.with_versions(versions);
         let evidence = keep(site, &evidence, &secrets_of(plan))?;
+        if let Some(nodes) = plan.nodes.as_ref().filter(|_| !proof.nodes.is_empty()) {
+            keep(site, &cluster_pull(&proof, nodes)?, &secrets_of(plan))?;
+        }
         shown?;
         printer.data(&Shown { proof: &proof, evidence: evidence.clone() }, || {
             untried.rest() + &summary(&proof, &evidence)
@@ -139,7 +162,33 @@ impl Prove {
             keep: self.keep,
             replace: self.replace,
             with: self.with.clone(),
+            nodes: self.nodes(context, site).await?,
         })
+    }
+
+    /// The cluster whose nodes pull.
+    async fn nodes(&self, context: &Context, site: &Site) -> Result<Option<Nodes>> {
+        if !self.cluster {
+            return Ok(None);
+        }
+        let known = &site.cluster;
+        let cluster = Cluster::connect(&self.access.access(site)).await?;
+        if cluster.is_unverified() {
+            context.printer.warning("the kubeconfig says not to verify the API server's certificate");
+        }
+        let namespace = self.namespace.clone().or_else(|| known.namespace.clone());
+        let namespace = namespace.unwrap_or_else(|| cluster.namespace().to_owned());
+        let only = if self.nodes.is_empty() { known.nodes.clone() } else { self.nodes.clone() };
+        let (id, _) = random()
+            .map_err(|error| Failure::new(Exit::Failed, "cannot name what a proof makes").because(&error))?;
+        Ok(Some(Nodes {
+            cluster,
+            namespace,
+            secret: self.pull_secret.clone().or_else(|| known.pull_secret.clone()),
+            only,
+            owners: site.owners.clone(),
+            id,
+        }))
     }
 
     /// The token that may not push belongs to the same account, unless the registry does not look at names.
@@ -179,6 +228,20 @@ impl Prove {
         };
         Ok((image?, tag))
     }
+}
+
+/// The pulls of the nodes as evidence of their own, which the report looks for.
+fn cluster_pull(proof: &Proof, nodes: &Nodes) -> Result<Evidence> {
+    let is_good = |pull: &NodePull| pull.outcome != Outcome::Failed;
+    let ok = proof.nodes.iter().all(is_good) && proof.nodes.iter().any(|pull| pull.pulled);
+    let result = serde_json::json!({
+        "context": nodes.cluster.context(),
+        "namespace": nodes.namespace,
+        "repository": proof.repository,
+        "digest": proof.digest,
+        "nodes": proof.nodes,
+    });
+    Ok(Evidence::new(Kind::ClusterPull, &proof.host, ok, &result)?)
 }
 
 /// Steps that were not tried for the same reason are told in one line.
@@ -222,7 +285,21 @@ fn summary(proof: &Proof, evidence: &Path) -> String {
         _ => "not proven",
     };
     let seconds = proof.millis as f64 / 1000.0;
-    format!("{verdict}: {}{digest} in {seconds:.1} s\nevidence: {}\n", proof.image(), evidence.display())
+    let mend = mending(proof);
+    format!(
+        "{mend}{verdict}: {}{digest} in {seconds:.1} s\nevidence: {}\n",
+        proof.image(),
+        evidence.display()
+    )
+}
+
+/// What to do about what kept nodes from pulling, each thing once.
+fn mending(proof: &Proof) -> String {
+    let failed = proof.nodes.iter().filter(|pull| pull.outcome == Outcome::Failed);
+    let lines = failed.filter_map(|pull| pull.cause.as_ref());
+    let lines: BTreeSet<String> =
+        lines.map(|cause| format!("to mend {}: {}\n", cause.words(), cause.fix)).collect();
+    lines.into_iter().collect()
 }
 
 /// How it ended, by its first failure.
@@ -243,7 +320,11 @@ fn end(proof: &Proof) -> Result<()> {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
-    let route = first.route.as_ref().map_or_else(String::new, |route| format!(" on route {route}"));
+    let route = match &first.route {
+        Some(place) if first.name == "node pull" => format!(" on {place}"),
+        Some(route) => format!(" on route {route}"),
+        None => String::new(),
+    };
     let message = format!("the proof failed at '{}'{route}{more}: {}", first.name, first.detail);
     Err(Failure::new(exit, message).hint(hint(proof, first)))
 }
@@ -270,6 +351,9 @@ fn hint(proof: &Proof, step: &Step) -> String {
         ("pull tag" | "pull digest" | "head", Verdict::Failed) => format!(
             "something on the way changes what is pulled, or the registry's store is damaged; {doctor}"
         ),
+        ("node pull", _) => node_hint(proof).unwrap_or_else(|| {
+            "the registry is well; look at the cluster, and at what the kubeconfig may do there".to_owned()
+        }),
         ("interrupted" | "clean-up", _) => "what remains is named at 'clean-up'".to_owned(),
         (_, Verdict::Denied) => format!(
             "the account needs the right to push to {owner}; on Gitea and Forgejo its token needs the scope write:package"
@@ -277,6 +361,13 @@ fn hint(proof: &Proof, step: &Step) -> String {
         _ if Program::ALL.iter().any(|one| one.word() == program) => trust_hint(proof, program),
         _ => doctor,
     }
+}
+
+/// What to do about the first node that could not pull.
+fn node_hint(proof: &Proof) -> Option<String> {
+    let failed = proof.nodes.iter().find(|pull| pull.outcome == Outcome::Failed)?;
+    let cause = failed.cause.as_ref()?;
+    Some(format!("{}; `railhead explain {}` says more", cause.fix, cause.code))
 }
 
 /// Programs trust whom they are told to trust.
