@@ -19,6 +19,7 @@ pub mod pull_secret;
 pub mod report;
 mod secrets;
 mod site;
+pub mod through;
 mod yaml;
 
 pub use evidence::{Archive, Evidence, EvidenceError, Kind, SCHEMA, write_whole, write_whole_as};

@@ -8,6 +8,7 @@
 mod in_use;
 mod inspect;
 mod nodes;
+mod through;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

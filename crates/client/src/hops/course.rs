@@ -134,6 +134,10 @@ impl<'a> Course<'a> {
     /// Everything behind `/v2/`.
     async fn beyond(&self, walk: &mut Walk, spot: &Spot, heard: &Heard) -> Result<(), Blocked> {
         let challenges = challenge(walk, heard)?;
+        if let Some(why) = self.guide.settings.challenge_only {
+            leave_out(walk, why);
+            return Ok(());
+        }
         if has_no_end(&heard.answered) {
             // Every further answer would cost its whole time as well.
             return Err(Blocked(Hop::Registry, "the body of /v2/ does not end".to_owned()));
@@ -331,6 +335,28 @@ fn blank(route: &Route) -> Walk {
         behind: Behind::default(),
         clock_skew: None,
         limits: None,
+    }
+}
+
+/// Says why the hops behind the challenge are not taken.
+fn leave_out(walk: &mut Walk, why: &str) {
+    walk.realm = Step::not_due(why);
+    walk.anonymous_token = Step::not_due(why);
+    walk.token = Step::not_due(why);
+    walk.authenticated = Step::not_due(why);
+    walk.read = Step::not_due(why);
+    walk.write = Step::not_due(why);
+}
+
+impl Walk {
+    /// The record of a route that leads to `place`, where nothing answers.
+    pub fn unreached(route: &Route, place: &str, broke: Broken) -> Self {
+        let mut walk = blank(route);
+        let resolved = Resolved { name: place.to_owned(), addresses: vec![place.to_owned()] };
+        walk.resolve = Step::Taken { millis: 0, seen: resolved };
+        let Blocked(hop, why) = ended(&mut walk.connect, Hop::Connect, Instant::now(), broke);
+        block(&mut walk, hop, &why);
+        walk
     }
 }
 

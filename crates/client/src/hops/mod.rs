@@ -26,6 +26,7 @@ mod realm;
 mod record;
 mod redact;
 mod redirect;
+mod rename;
 mod route;
 mod scrub;
 mod settings;

@@ -32,6 +32,8 @@ pub struct Settings {
     /// Whether an account may be named over plain HTTP to another machine. It may where somebody chose such a route; a
     /// route that is only guessed must not show a token to everybody on the way.
     pub open_login: bool,
+    /// Why nothing is asked beyond the challenge, on a way that shows no more.
+    pub challenge_only: Option<&'static str>,
     /// Whether, and how far, the limits of what is in front are looked for.
     pub limits: Option<LimitSettings>,
 }
@@ -49,6 +51,7 @@ impl Settings {
             answer_timeout: Duration::from_secs(10),
             write: true,
             open_login: true,
+            challenge_only: None,
             limits: None,
         }
     }

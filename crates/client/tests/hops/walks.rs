@@ -1,6 +1,6 @@
 //! Routes that work, or whose answers are whole: what is written down of them.
 
-use railhead_client::hops::{Broke, Hop, Step};
+use railhead_client::hops::{Broke, Broken, Hop, Step, Walk};
 
 use crate::server::{HOST, Reply, Server, leaks, registry, settings, walk};
 
@@ -49,6 +49,37 @@ async fn without_an_account_the_walk_ends_with_the_anonymous_token() {
         assert!(matches!(step, Step::Skipped { behind: None, .. }), "{step:?}");
     }
     assert!(server.heads().iter().all(|head| !head.contains("authorization")));
+}
+
+#[tokio::test]
+async fn a_way_that_shows_no_more_is_walked_to_the_challenge_and_told_by_what_is_behind_it() {
+    let server = Server::start(registry(&format!("http://{HOST}/token"))).await;
+    let mut settings = settings();
+    settings.challenge_only = Some("logins do not pass");
+    let mut walk = walk(settings, &server.route()).await;
+    assert!(walk.challenge.seen().is_some());
+    assert!(matches!(&walk.realm, Step::Skipped { behind: None, why } if why == "logins do not pass"));
+    assert!(matches!(&walk.write, Step::Skipped { behind: None, why } if why == "logins do not pass"));
+    let heads = server.heads();
+    assert!(
+        heads.iter().all(|head| !head.contains("authorization") && !head.contains(" /token")),
+        "{heads:?}"
+    );
+    walk.address_as(&server.address.to_string(), "service team/registry:5000");
+    assert_eq!(walk.resolve.seen().unwrap().name, "service team/registry:5000");
+    assert_eq!(walk.registry.seen().unwrap().address, "service team/registry:5000");
+    walk.route.connect = None;
+    assert!(!serde_json::to_string(&walk).unwrap().contains(&server.address.to_string()));
+}
+
+#[test]
+fn a_route_without_anything_to_connect_to_has_a_record_too() {
+    let route = format!("in=http://{HOST}").parse().unwrap();
+    let broken = Broken { kind: Broke::Refused, detail: "there is no such service".to_owned() };
+    let walk = Walk::unreached(&route, "service team/registry:5000", broken.clone());
+    assert_eq!(walk.connect.broke(), Some(&broken));
+    assert_eq!(walk.resolve.seen().unwrap().addresses, ["service team/registry:5000"]);
+    assert!(matches!(walk.registry, Step::Skipped { behind: Some(Hop::Connect), .. }));
 }
 
 #[tokio::test]

@@ -102,9 +102,9 @@ pub const KEYS: &[Key] = &[
     key(
         ROUTE,
         "connect",
-        "`ADDRESS:PORT`",
+        "`ADDRESS:PORT`, or `cluster:service/NAMESPACE/NAME:PORT`, `cluster:pod/NAMESPACE/NAME:PORT`, `cluster:node/NAME:PORT`",
         "\"10.0.0.7:3000\"",
-        "Where to connect instead, so that the name need not resolve: a pod, a node's port, a tunnel.",
+        "Where to connect instead, so that the name need not resolve: a pod, a node's port, a tunnel. With `cluster:` the API server of the kubeconfig asks, which `doctor` alone can use.",
     ),
     key(ROUTE, "ca", PATH, "\"ca.pem\"", "A file with authorities to trust on this route, in PEM."),
     key(

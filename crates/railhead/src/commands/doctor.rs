@@ -4,6 +4,7 @@
 
 mod asked;
 mod print;
+mod through;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,9 +15,10 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use railhead_client::Credentials;
-use railhead_client::hops::{LimitSettings, Route, Settings, Slow, Walker};
+use railhead_client::hops::{LimitSettings, Route, Settings, Slow};
 use railhead_doctor::{Class, Diagnosis, Layer, Names, Owners, Place, Server, Software, diagnose};
 use railhead_oci::RepositoryName;
+use railhead_operate::through::is_through;
 use railhead_operate::{Evidence, Kind, Secrets, Site};
 use serde::Serialize;
 
@@ -24,6 +26,7 @@ pub use self::asked::owner;
 use self::asked::{Host, duration, resolution};
 pub use self::print::findings;
 use super::Context;
+use super::inspect::ClusterArguments;
 use super::operator::{account, block_on, keep, path, routes_or, site_of, token, warn_of_plain};
 use crate::failure::{Exit, Failure, Result};
 
@@ -38,7 +41,9 @@ const IMAGE: &str = "railhead-doctor";
 ///
 /// Walks every route from the name to the start of an upload, which is cancelled, and ends with the exit code of the
 /// verdict. Without --route the routes are those of the site file, or https and http of the host. The account's token
-/// comes from RAILHEAD_TOKEN or --token-file, and is sent to the registry's own token endpoint only.
+/// comes from RAILHEAD_TOKEN or --token-file, and is sent to the registry's own token endpoint only. A route that connects to
+/// cluster:service/NAMESPACE/NAME:PORT, cluster:pod/NAMESPACE/NAME:PORT or cluster:node/NAME:PORT goes through the API server
+/// of the kubeconfig as far as the challenge, so that nothing has to be installed in the cluster.
 #[expect(clippy::doc_markdown, reason = "this is help for a terminal, not Markdown")]
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -75,6 +80,9 @@ pub struct Doctor {
     /// Keep the diagnosis as evidence in this directory [default: the site's, if there is a site file]
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
+    /// Which cluster
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 /// A diagnosis for programs.
@@ -98,7 +106,7 @@ impl Doctor {
         if account.is_some() && !place.assumed_routes {
             warn_of_plain(context, &routes);
         }
-        let diagnosis = self.diagnose(&place, &routes, account.as_ref())?;
+        let diagnosis = self.diagnose(context, &site, &place, &routes, account.as_ref())?;
         for what in untried(&diagnosis, account.is_some(), self.limits) {
             context.printer.note(&what);
         }
@@ -111,7 +119,14 @@ impl Doctor {
         Ok(ExitCode::from(diagnosis.verdict.exit))
     }
 
-    fn diagnose(&self, place: &Place, routes: &[Route], account: Option<&Credentials>) -> Result<Diagnosis> {
+    fn diagnose(
+        &self,
+        context: &Context,
+        site: &Site,
+        place: &Place,
+        routes: &[Route],
+        account: Option<&Credentials>,
+    ) -> Result<Diagnosis> {
         let named = place.repository.as_deref().unwrap_or(NOBODYS);
         let repository = named.parse().map_err(|error| {
             Failure::new(Exit::Usage, format!("'{named}' cannot be the name of a repository"))
@@ -120,7 +135,7 @@ impl Doctor {
         })?;
         let mut settings = Settings::new(place.host.clone(), repository);
         settings.account = account.cloned();
-        settings.known = routes.to_vec();
+        settings.known = routes.iter().filter(|route| !is_through(route)).cloned().collect();
         settings.resolve = self.resolve.iter().cloned().collect::<BTreeMap<_, _>>();
         settings.write = !self.no_write;
         settings.open_login = !place.assumed_routes;
@@ -131,8 +146,7 @@ impl Doctor {
             let time = self.limits_time.unwrap_or(LimitSettings::default().time);
             LimitSettings { time, ..LimitSettings::default() }
         });
-        let walker = Walker::new(settings)?;
-        let walks = block_on(walker.walk_all(routes))?;
+        let walks = block_on(through::walk_all(context, &self.cluster.access(site), routes, settings))??;
         Ok(diagnose(place, walks, Timestamp::now()))
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use railhead_client::hops::Route;
 use railhead_client::{Credentials, Origin};
+use railhead_operate::through::is_through;
 use railhead_operate::{Archive, Evidence, Secrets, Site};
 use secrecy::SecretString;
 
@@ -75,7 +76,20 @@ pub fn site_of(context: &Context, host: &str) -> Result<Site> {
 
 /// The routes to `host`: those of the flags, of the site, or https. `--ca` is for those that name no authority.
 pub fn routes(context: &Context, flags: &[Route], site: &Site, host: &str) -> Result<Vec<Route>> {
-    routes_or(context, flags, site, host, &[DEFAULT_SCHEME])
+    let mut routes = routes_or(context, flags, site, host, &[DEFAULT_SCHEME])?;
+    // Who asks for more than a diagnosis logs in.
+    let (through, plain): (Vec<Route>, Vec<Route>) = routes.drain(..).partition(is_through);
+    for route in &through {
+        context.printer.note(&format!(
+            "the route {} goes through the cluster's API server, where nobody can log in: only `railhead doctor` asks there",
+            route.name
+        ));
+    }
+    if plain.is_empty() && !through.is_empty() {
+        return Err(Failure::new(Exit::Usage, "every route goes through the cluster's API server")
+            .hint("name one that a client can take with --route, or in the site file"));
+    }
+    Ok(plain)
 }
 
 /// The same, where other schemes than https are tried when nobody names a route.
