@@ -22,6 +22,8 @@ pub const FORGE_HOST: &str = "forge.test";
 pub const REGISTRY_HOST: &str = "registry.test";
 /// The node's port of the forge.
 pub const FORGE_PORT: u16 = 32166;
+/// The registry for which the kubelet has a credential provider.
+pub const PROVIDER_HOST: &str = "registry.test:5448";
 /// The node's address.
 pub const NODE_ADDRESS: &str = "10.99.0.1";
 /// The password of the forge's administrator; it must show up nowhere.
@@ -40,6 +42,7 @@ impl Cluster {
     pub fn start() -> Self {
         let from = Instant::now();
         let directory = std::env::temp_dir().join(format!("railhead-cluster-{}", std::process::id()));
+        provider(&directory.join("provider"));
         let mut child = script()
             .args(["run".as_ref(), directory.as_os_str()])
             .args([FORGE_HOST, REGISTRY_HOST])
@@ -69,6 +72,12 @@ impl Cluster {
     /// The kubeconfig of its administrator.
     pub fn kubeconfig(&self) -> PathBuf {
         self.path("pki/admin.kubeconfig")
+    }
+
+    /// The token of its administrator.
+    pub fn admin_token(&self) -> String {
+        let text = fs::read_to_string(self.path("pki/tokens.csv")).unwrap();
+        text.lines().find_map(|line| line.split_once(",admin,")).unwrap().0.to_owned()
     }
 
     /// The authority of the certificates for its hosts.
@@ -240,6 +249,13 @@ pub fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/gitea-12.5.0.tgz")
 }
 
+/// The kubelet asks the product for the logins of one registry.
+fn provider(directory: &Path) {
+    fs::create_dir_all(directory.join("bin")).unwrap();
+    std::os::unix::fs::symlink(crate::railhead::binary(), directory.join("bin/railhead")).unwrap();
+    fs::write(directory.join("config.yaml"), PROVIDER.replace("HOST", PROVIDER_HOST)).unwrap();
+}
+
 fn script_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/cluster")
 }
@@ -252,6 +268,18 @@ fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
+
+const PROVIDER: &str = r#"
+apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: railhead
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["HOST"]
+    defaultCacheDuration: 1m
+    args: ["credential-provider"]
+    tokenAttributes: {serviceAccountTokenAudience: railhead, requireServiceAccount: true}
+"#;
 
 const VOLUME: &str = r#"
 apiVersion: storage.k8s.io/v1

@@ -25,6 +25,8 @@ const STALE: i64 = 86_400;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest document that is read, in bytes.
 const DOCUMENT_MAX: usize = 256 << 10;
+/// What is taken: an API server of Kubernetes answers 406 to who takes only plain JSON for its keys.
+const ACCEPTED: &str = "application/json, application/jwk-set+json";
 
 /// Where keys come from.
 #[derive(Clone, Debug)]
@@ -173,7 +175,7 @@ impl Known {
             return Err(format!("'{}' is not https", short(url)));
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::get(path).header(ACCEPT, "application/json");
+        let mut request = Request::get(path).header(ACCEPT, ACCEPTED);
         if let Some(file) = &self.issuer.token_file {
             let token =
                 std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -46,12 +46,19 @@ impl TestIssuer {
                 tokio::spawn(async move {
                     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                         count.fetch_add(1, Ordering::SeqCst);
-                        let body = if request.uri().path().starts_with("/.well-known") {
-                            json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") }).to_string()
+                        let (media, body) = if request.uri().path().starts_with("/.well-known") {
+                            let found = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") });
+                            ("application/json", found.to_string())
                         } else {
-                            said.lock().unwrap().clone()
+                            ("application/jwk-set+json", said.lock().unwrap().clone())
                         };
-                        async { Ok::<_, Infallible>(http::Response::new(body)) }
+                        let accepted = request.headers()[http::header::ACCEPT].to_str().unwrap().to_owned();
+                        let mut answer = http::Response::new(body);
+                        // As strict as the API server of Kubernetes.
+                        if !accepted.split(", ").any(|one| one == media) {
+                            *answer.status_mut() = http::StatusCode::NOT_ACCEPTABLE;
+                        }
+                        async { Ok::<_, Infallible>(answer) }
                     });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)

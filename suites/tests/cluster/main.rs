@@ -9,6 +9,7 @@ mod in_use;
 mod inspect;
 mod nodes;
 mod through;
+mod workload;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
