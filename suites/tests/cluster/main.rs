@@ -8,6 +8,7 @@
 mod in_use;
 mod inspect;
 mod nodes;
+mod one_host;
 mod through;
 mod workload;
 
