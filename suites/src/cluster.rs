@@ -20,6 +20,8 @@ use crate::server::Server;
 pub const FORGE_HOST: &str = "forge.test";
 /// The host of a registry beside it.
 pub const REGISTRY_HOST: &str = "registry.test";
+/// The host of the true story, whose files are in `examples/railiance`.
+pub const EXAMPLE_HOST: &str = "gitea.coulomb.example";
 /// The node's port of the forge.
 pub const FORGE_PORT: u16 = 32166;
 /// The registry for which the kubelet has a credential provider.
@@ -27,6 +29,11 @@ pub const PROVIDER_HOST: &str = "registry.test:5448";
 /// The node's address.
 pub const NODE_ADDRESS: &str = "10.99.0.1";
 /// The password of the forge's administrator; it must show up nowhere.
+/// The address of the node.
+pub const NODE: &str = "10.99.0.1";
+/// An administrator of the forge.
+pub const KEEPER: &str = "keeper";
+/// The password of the forge's administrators; it must show up nowhere.
 pub const FORGE_PASSWORD: &str = "Passw0rd!";
 
 /// A running cluster.
@@ -45,7 +52,7 @@ impl Cluster {
         provider(&directory.join("provider"));
         let mut child = script()
             .args(["run".as_ref(), directory.as_os_str()])
-            .args([FORGE_HOST, REGISTRY_HOST])
+            .args([FORGE_HOST, REGISTRY_HOST, EXAMPLE_HOST])
             .env("RAILHEAD_CLUSTER_WIPE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -193,19 +200,46 @@ impl Cluster {
     /// Installs Gitea by its chart as the release `gitea` in `default`, as a team has it that never thought of a registry: a port of
     /// the node, an address without TLS, no settings of packages, a volume of a node's disk, no backup.
     pub fn install_forge(&self) {
-        let from = Instant::now();
+        self.import_forge();
+        self.install_release(VALUES);
+    }
+
+    /// Gives the node the image of Gitea.
+    pub fn import_forge(&self) {
         let archive = self.path("forge.tar");
         run(script().arg("forge").arg(&archive));
         self.import(&archive);
         fs::remove_file(archive).unwrap();
+    }
+
+    /// Installs the release with these values.
+    pub fn install_release(&self, values: &str) {
+        let from = Instant::now();
         let volume = self.path("volumes/gitea");
         fs::create_dir_all(&volume).unwrap();
         std::os::unix::fs::chown(&volume, Some(1000), Some(1000)).unwrap();
         self.apply(&VOLUME.replace("DIRECTORY", volume.to_str().unwrap()));
-        let values = self.path("gitea-values.yaml");
-        fs::write(&values, VALUES).unwrap();
-        self.helm(&["-f", values.to_str().unwrap()]).ok();
+        let file = self.path("gitea-values.yaml");
+        fs::write(&file, values).unwrap();
+        self.helm(&["-f", file.to_str().unwrap()]).ok();
+        self.make_keeper();
         println!("the forge is up after {} ms", from.elapsed().as_millis());
+    }
+
+    /// Makes the administrator [`KEEPER`]: the one of the chart may have to change its password after each start.
+    fn make_keeper(&self) {
+        let users = format!("http://{NODE}:{FORGE_PORT}/api/v1/admin/users");
+        let account = format!("alice:{FORGE_PASSWORD}");
+        let ask = |method: &str, url: &str, body: &Value| {
+            let words =
+                ["-sSf", "-X", method, "-u", &account, "-H", "Content-Type: application/json", url, "-d"];
+            self.tool("curl").run(words.into_iter().chain([body.to_string().as_str()])).ok();
+        };
+        let email = format!("{KEEPER}@example.com");
+        let made = json!({"username": KEEPER, "email": email, "password": FORGE_PASSWORD, "must_change_password": false});
+        ask("POST", &users, &made);
+        let raised = json!({"source_id": 0, "login_name": KEEPER, "admin": true});
+        ask("PATCH", &format!("{users}/{KEEPER}"), &raised);
     }
 
     /// Starts Traefik as the ingress controller of the class `traefik`, on the node's ports 80 and 443.
@@ -316,7 +350,7 @@ gitea:
     database: {DB_TYPE: sqlite3}
     session: {PROVIDER: memory}
     cache: {ADAPTER: memory}
-    queue: {TYPE: level}
+    queue: {TYPE: channel}
 "#;
 
 /// The one cluster of a test program, which its tests share.

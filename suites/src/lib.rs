@@ -4,7 +4,7 @@
 //! its log, [`Railhead`] launches the product, [`Peer`] another registry to check the drivers against, [`TestCa`] makes the
 //! certificates, [`image`] and [`layout`] make the images, [`http`] speaks to the server without any client's help.
 //! Tests that kill the server share [`Gate`] and [`leftovers`]; [`Bucket`] is an S3 server of a test's own; [`Cluster`] is a real
-//! Kubernetes of one node.
+//! Kubernetes of one node, and a [`Team`] has its forge in it.
 //! For the fault bench there are [`Forge`] and [`Distribution`], real [`proxies`] before them, [`Breaker`] which breaks what no
 //! proxy breaks, [`certificates`] of every kind, and [`doctor()`] which runs the command and reads what it said.
 //!
@@ -38,6 +38,7 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod small_disk;
+pub mod team;
 pub mod tls;
 
 pub use breaker::Breaker;
@@ -56,6 +57,7 @@ pub use railhead::Railhead;
 pub use random::Random;
 pub use registry::Registry;
 pub use server::Server;
+pub use team::Team;
 pub use tls::TestCa;
 
 /// The number in a variable of the environment, such as `SUITES_SEED`; `None` without the variable.

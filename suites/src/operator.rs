@@ -12,6 +12,7 @@ use crate::program::{Outcome, Program};
 use crate::railhead;
 
 /// See the module.
+#[derive(Clone)]
 pub struct Operator {
     home: PathBuf,
     program: Program,
@@ -41,6 +42,13 @@ impl Operator {
     #[must_use]
     pub fn inside(mut self, cluster: &Cluster) -> Self {
         self.program = cluster.inside(self.program);
+        self
+    }
+
+    /// Run by `runner` with these words.
+    #[must_use]
+    pub fn by<A: AsRef<OsStr>>(mut self, runner: &Program, words: impl IntoIterator<Item = A>) -> Self {
+        self.program = self.program.run_by(runner.path(), words);
         self
     }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod enable;
 mod in_use;
 mod inspect;
 mod nodes;

@@ -108,16 +108,3 @@ fn diff(file: &Path, before: Option<&str>, after: &str) -> String {
         .header(old, &name)
         .to_string()
 }
-
-/// A change that somebody else has to make: the text for them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FollowUp {
-    /// Whose matter it is.
-    pub layer: Layer,
-    /// Who owns that layer, if the site says so.
-    pub owner: Option<String>,
-    /// One line.
-    pub title: String,
-    /// Markdown: why, what, and how to check it.
-    pub text: String,
-}

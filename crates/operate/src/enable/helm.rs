@@ -151,6 +151,13 @@ impl Helm {
         }))
     }
 
+    /// The values that a release was given. They hold secrets.
+    pub(super) async fn values(&self, release: &str, namespace: &str) -> Result<Value, HelmError> {
+        let mut command = self.command(&["get", "values", "--output", "json"]);
+        command.args(["--namespace", namespace, "--", release]);
+        json(command, "get values").await
+    }
+
     async fn with_files(
         &self,
         act: &'static str,

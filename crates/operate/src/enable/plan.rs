@@ -7,12 +7,13 @@ use railhead_doctor::{Layer, Owners};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::{Change, FollowUp, Part, ReplaceError};
+use super::change::{Change, Part, ReplaceError};
 use super::makefile::makefile;
 use super::overlay::overlay;
 use super::route::{Class, Route, Tls};
 use super::settings::{CONFIG, Settings, settings};
 use super::values::Values;
+use crate::follow_up::FollowUp;
 use crate::site::{Forge, RouteKind, Site};
 
 /// The charts that the projects publish.
@@ -240,6 +241,7 @@ fn follow_ups(wanted: &Wanted) -> Vec<FollowUp> {
     let is_traefik = wanted.route.class == Class::Traefik && wanted.route.kind != RouteKind::HttpRoute;
     if is_traefik {
         all.push(FollowUp {
+            key: "traefik-timeouts".to_owned(),
             layer: Layer::Routing,
             owner: owner(Layer::Routing),
             title: format!("Let uploads of images to {} take longer than a minute", wanted.host),

@@ -84,6 +84,11 @@ impl Setting {
     pub fn name(&self) -> String {
         format!("[{}] {}", self.section, self.key)
     }
+
+    /// Where the chart's values have it.
+    pub const fn path(&self) -> [&'static str; 4] {
+        [CONFIG[0], CONFIG[1], self.section, self.key]
+    }
 }
 
 /// What has to change, and what is worth knowing.

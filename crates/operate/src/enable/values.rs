@@ -230,6 +230,14 @@ impl Values {
         })
     }
 
+    /// All of them in one, which holds secrets.
+    pub(super) fn merged(&self) -> Value {
+        self.0.iter().fold(Value::Object(serde_json::Map::new()), |mut whole, file| {
+            merge(&mut whole, &file.root);
+            whole
+        })
+    }
+
     /// What counts at a path of keys.
     pub fn find(&self, path: &[&str]) -> Found<'_> {
         for file in self.0.iter().rev() {
@@ -260,6 +268,18 @@ impl Values {
             }
         }
         Found::Absent
+    }
+}
+
+/// Puts `over` on `under` as helm does: key by key; a `null` stays, since it takes a default of the chart away.
+fn merge(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => under.clone_from(over),
     }
 }
 
@@ -315,6 +335,8 @@ pub(super) mod tests {
         ] {
             assert_eq!(said(&values, &path.split(' ').collect::<Vec<_>>()), wanted, "{path}");
         }
+        let whole = serde_json::json!({"gitea": {"config": {"server": {"ROOT_URL": "b", "DOMAIN": "d"}, "packages": null}, "x": 3}});
+        assert_eq!(values.merged(), whole);
     }
 
     #[test]

@@ -6,6 +6,11 @@ const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 /// What a backup has, and where it is.
 pub fn backup(made: &Document) -> Option<String> {
+    if made.text("/of") == "forge" {
+        let files = number(made, "/packages")?;
+        let bytes = number(made, "/bytes")?;
+        return Some(format!("a dump of the forge of {} with {files} files of packages", size(bytes)));
+    }
     let counts = |name: &str| number(made, &format!("/counts/{name}"));
     let (repositories, tags, bytes) = (counts("repositories")?, counts("tags")?, counts("bytes")?);
     let (id, place) = (made.text("/id"), made.text("/place"));

@@ -3,10 +3,12 @@
 //! Order: [`History`] reads every document of one host; each [`Task`] of [`tasks::TASKS`] judges it; [`page`] writes it down.
 //! The same evidence gives the same report: nothing of the clock or of this machine is in it.
 
+mod enabled;
 mod history;
 mod keeping;
 mod page;
 mod tasks;
+mod workplan;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use crate::evidence::{Archive, EvidenceError, SCHEMA};
 use crate::site::Site;
 
 pub use page::page;
+pub use workplan::{WorkplanError, Written, into_workplan};
 
 use self::history::History;
 

@@ -25,6 +25,11 @@ pub fn page(report: &Report) -> String {
 
 fn section(text: &mut String, task: &Task) {
     let _ = write!(text, "\n## {}: {}\n\n", task.id, task.title);
+    lines(text, task);
+}
+
+/// What a task shows and lacks.
+pub(super) fn lines(text: &mut String, task: &Task) {
     for fact in &task.facts {
         let _ = writeln!(text, "- {}", plain(fact));
     }

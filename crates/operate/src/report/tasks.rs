@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use railhead_doctor::Layer;
 use serde_json::Value;
 
+use super::enabled::{enabled, follow_ups};
 use super::history::{Document, History};
 use super::{Missing, Source, State, Task, keeping};
 use crate::site::Site;
@@ -17,6 +18,8 @@ pub enum Need {
     Inventory,
     /// Where the packages are and what backs them up, where an inspection was made.
     Durability,
+    /// The registry was turned on through the gates, where that was done.
+    Enabled,
     /// No finding of these layers is left.
     Clear(&'static [Layer]),
     /// Login, push and pull worked.
@@ -54,7 +57,10 @@ pub const TASKS: &[Row] = &[
     Row {
         id: "T02",
         title: "The registry is configured",
-        needs: &[Need::Clear(&[Layer::Application, Layer::Identity, Layer::Storage, Layer::Database])],
+        needs: &[
+            Need::Enabled,
+            Need::Clear(&[Layer::Application, Layer::Identity, Layer::Storage, Layer::Database]),
+        ],
     },
     Row {
         id: "T03",
@@ -91,16 +97,16 @@ pub const TASKS: &[Row] = &[
 ];
 
 /// What came of one need.
-struct Found {
-    facts: Vec<String>,
+pub(super) struct Found {
+    pub(super) facts: Vec<String>,
     missing: Vec<Missing>,
-    evidence: Vec<Source>,
+    pub(super) evidence: Vec<Source>,
     /// The newest try failed.
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Found {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { facts: Vec::new(), missing: Vec::new(), evidence: Vec::new(), failed: false }
     }
 
@@ -110,11 +116,11 @@ impl Found {
         found
     }
 
-    fn miss(&mut self, what: impl Into<String>, command: Option<String>) {
+    pub(super) fn miss(&mut self, what: impl Into<String>, command: Option<String>) {
         self.missing.push(Missing { what: what.into(), command });
     }
 
-    fn fact(&mut self, fact: impl Into<String>) {
+    pub(super) fn fact(&mut self, fact: impl Into<String>) {
         self.facts.push(fact.into());
     }
 }
@@ -155,6 +161,7 @@ impl Need {
             Self::Diagnosis => diagnosis(history),
             Self::Inventory => inventory(history),
             Self::Durability => durability(history),
+            Self::Enabled => enabled(history),
             Self::Clear(layers) => clear(history, layers),
             Self::Proof => proof(history, site),
             Self::ClusterPull => cluster_pull(history, site),
@@ -191,11 +198,12 @@ fn diagnosis(history: &History) -> Found {
         found.evidence.push(document.source());
     }
     found.facts.extend(newest.list("/walks").iter().filter_map(route_words));
+    found.facts.extend(follow_ups(history, "doctor"));
     found
 }
 
 /// A text of a part of a document; empty where there is none.
-fn part<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(super) fn part<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -271,6 +279,7 @@ fn durability(history: &History) -> Found {
     found.facts.extend(
         backups.iter().map(|backup| format!("{}: {}", part(backup, "/object"), part(backup, "/why"))),
     );
+    found.facts.extend(follow_ups(history, "inspection"));
     found
 }
 

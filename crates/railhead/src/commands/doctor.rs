@@ -19,14 +19,15 @@ use railhead_client::hops::{LimitSettings, Route, Settings, Slow};
 use railhead_doctor::{Class, Diagnosis, Layer, Names, Owners, Place, Server, Software, diagnose};
 use railhead_oci::RepositoryName;
 use railhead_operate::through::is_through;
-use railhead_operate::{Evidence, Kind, Secrets, Site};
+use railhead_operate::{Evidence, Filed, Kind, Secrets, Site};
 use serde::Serialize;
 
-pub use self::asked::owner;
-use self::asked::{Host, duration, resolution};
+use self::asked::{Host, resolution};
+pub use self::asked::{duration, owner};
 pub use self::print::findings;
 use super::Context;
 use super::inspect::ClusterArguments;
+use super::follow_up::{self, FileArguments};
 use super::operator::{account, block_on, keep, path, routes_or, site_of, token, warn_of_plain};
 use crate::failure::{Exit, Failure, Result};
 
@@ -83,13 +84,26 @@ pub struct Doctor {
     /// Which cluster
     #[command(flatten)]
     cluster: ClusterArguments,
+    /// What others have to mend
+    #[command(flatten)]
+    file: FileArguments,
 }
 
-/// A diagnosis for programs.
+/// A diagnosis, and as evidence.
+#[derive(Serialize)]
+struct Diagnosed<'a> {
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+    /// The issues for others.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    filed: &'a [Filed],
+}
+
+/// The same for programs.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    diagnosis: &'a Diagnosis,
+    diagnosed: &'a Diagnosed<'a>,
     /// Where it is kept, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<PathBuf>,
@@ -110,12 +124,19 @@ impl Doctor {
         for what in untried(&diagnosis, account.is_some(), self.limits) {
             context.printer.note(&what);
         }
-        let kept = self.keep(site, &diagnosis, account.as_ref());
+        let command = format!("railhead doctor {}", diagnosis.host);
+        let who = (diagnosis.host.as_str(), self.user.as_deref());
+        let filed = self.file.file(context, &site, who, &command, &diagnosis.findings)?;
+        let diagnosed = Diagnosed { diagnosis: &diagnosis, filed: &filed.filed };
+        let kept = self.keep(site, &diagnosed, account.as_ref());
         // A diagnosis that cannot be kept is shown all the same.
         let evidence = kept.as_ref().ok().cloned().flatten();
-        let shown = Shown { diagnosis: &diagnosis, evidence: evidence.clone() };
-        context.printer.data(&shown, || print::text(&diagnosis, evidence.as_deref()))?;
+        let shown = Shown { diagnosed: &diagnosed, evidence: evidence.clone() };
+        context.printer.data(&shown, || {
+            print::text(&diagnosis, evidence.as_deref()) + &follow_up::shown(&filed.filed)
+        })?;
         kept?;
+        filed.end()?;
         Ok(ExitCode::from(diagnosis.verdict.exit))
     }
 
@@ -214,9 +235,10 @@ impl Doctor {
     fn keep(
         &self,
         mut site: Site,
-        diagnosis: &Diagnosis,
+        diagnosed: &Diagnosed<'_>,
         account: Option<&Credentials>,
     ) -> Result<Option<PathBuf>> {
+        let diagnosis = diagnosed.diagnosis;
         match &self.evidence {
             Some(directory) => site.evidence.clone_from(directory),
             None if site.file.is_none() => return Ok(None),
@@ -224,7 +246,7 @@ impl Doctor {
         }
         let healthy = diagnosis.verdict.class == Class::Healthy;
         let server = diagnosis.servers.iter().find(|server| server.software.is_some()).map(Server::words);
-        let evidence = Evidence::new(Kind::Doctor, &diagnosis.host, healthy, diagnosis)?
+        let evidence = Evidence::new(Kind::Doctor, &diagnosis.host, healthy, diagnosed)?
             .with_versions(server.map(|words| ("server".to_owned(), words)));
         let accounts = account.map(|account| (account.user.as_str(), &account.secret));
         keep(&site, &evidence, &Secrets::new(accounts)).map(Some)

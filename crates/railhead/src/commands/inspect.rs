@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use railhead_cluster::{Access, Cluster};
 use railhead_doctor::{Finding, Verdict};
 use railhead_operate::inspect::{Inventory, ValuesError, ValuesFile, Wanted, collect, inventory, judge};
-use railhead_operate::{Archive, Evidence, Kind, Secrets, Site};
+use railhead_operate::{Archive, Evidence, Filed, Kind, Secrets, Site};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
+use super::follow_up::{self, FileArguments, Outcome};
 use super::operator::{block_on, keep};
 use crate::failure::{Exit, Failure, Result};
 
@@ -42,6 +43,12 @@ pub struct Inspect {
     /// Keep the inspection as evidence in this directory [default: the site's, if there is a site file]
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
+    /// What others have to mend
+    #[command(flatten)]
+    file: FileArguments,
+    /// The account on the forge that files it, with its token in RAILHEAD_TOKEN
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Which cluster, for every command that asks one.
@@ -70,6 +77,9 @@ struct Inspection<'a> {
     verdict: &'a Verdict,
     findings: &'a [Finding],
     inventory: &'a Inventory,
+    /// The issues for others.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    filed: &'a [Filed],
 }
 
 /// The same, with where it is kept.
@@ -104,22 +114,40 @@ impl Inspect {
         let inventory = inventory(&collected, &wanted, before.as_ref());
         let findings = judge(&inventory, &collected, &wanted, site.host.as_deref(), site.owners());
         let verdict = Verdict::of(&findings);
+        let filed = self.file(context, &site, &findings)?;
         let inspection = Inspection {
             host: site.host.as_deref(),
             verdict: &verdict,
             findings: &findings,
             inventory: &inventory,
+            filed: &filed.filed,
         };
         let kept = self.keep(&site, &inspection);
         // An inspection that cannot be kept is shown all the same.
         let evidence = kept.as_ref().ok().cloned().flatten();
         let shown = Shown { inspection: &inspection, evidence: evidence.clone() };
-        context.printer.data(&shown, || print::text(&inventory, &findings, &verdict, evidence.as_deref()))?;
+        context.printer.data(&shown, || {
+            print::text(&inventory, &findings, &verdict, evidence.as_deref())
+                + &follow_up::shown(&filed.filed)
+        })?;
         kept?;
+        filed.end()?;
         if site.host.is_none() {
             context.printer.note("no site file names the registry's host, so its routes were not judged");
         }
         Ok(ExitCode::from(verdict.exit))
+    }
+
+    /// Files what others have to mend. The forge is that of the registry, so the site has to name it.
+    fn file(&self, context: &Context, site: &Site, findings: &[Finding]) -> Result<Outcome> {
+        match (&site.host, self.file.file) {
+            (Some(host), true) => {
+                self.file.file(context, site, (host, self.user.as_deref()), "railhead inspect", findings)
+            }
+            (None, true) => Err(Failure::new(Exit::Usage, "no site file says which forge takes the issues")
+                .hint("name the registry as `host` in [site]")),
+            (_, false) => Ok(Outcome::default()),
+        }
     }
 
     fn wanted(&self) -> Result<Wanted> {

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod enable;
 pub mod explain;
 pub mod export;
+mod follow_up;
 pub mod gc;
 pub mod handoff;
 pub mod init;

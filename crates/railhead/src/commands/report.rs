@@ -1,9 +1,9 @@
 //! `railhead report`: what the evidence of a site shows, task by task, and what is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use railhead_operate::report::{page, report};
+use railhead_operate::report::{self, into_workplan, page, report};
 use railhead_operate::write_whole;
 
 use super::Context;
@@ -22,6 +22,9 @@ pub struct Report {
     /// Write the Markdown to this file, and beside it the JSON, instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write what is shown under the tasks of this workplan: Markdown with a block ```task for each, as in `id: PLAN-T01`
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    into: Option<PathBuf>,
     /// Fail when a task is not done
     #[arg(long)]
     check: bool,
@@ -49,6 +52,8 @@ impl Report {
             write_whole(out, page(&report).as_bytes())?;
             write_whole(&beside, json.as_bytes())?;
             context.printer.note(&format!("the report is in {} and {}", out.display(), beside.display()));
+        } else if let Some(workplan) = &self.into {
+            write_into(context, workplan, &report)?;
         } else {
             context.printer.data(&report, || page(&report))?;
         }
@@ -60,4 +65,19 @@ impl Report {
         Err(Failure::new(Exit::Failed, format!("not everything is shown: {}", open.join(", ")))
             .hint("the report names the commands that would show it"))
     }
+}
+
+/// Writes the report into a workplan, of which nothing else changes.
+fn write_into(context: &Context, workplan: &Path, report: &report::Report) -> Result<()> {
+    let text = std::fs::read_to_string(workplan).map_err(|error| {
+        Failure::new(Exit::NotFound, format!("cannot read the workplan {}", workplan.display()))
+            .because(&error)
+    })?;
+    let written = into_workplan(&text, report).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    write_whole(workplan, written.text.as_bytes())?;
+    for task in written.absent {
+        context.printer.warning(&format!("{} has no task {task}", workplan.display()));
+    }
+    context.printer.note(&format!("the report is in {}", workplan.display()));
+    Ok(())
 }

@@ -170,14 +170,14 @@ impl Backup {
 
 /// A backup for programs, and the content of its evidence.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub struct Shown<'a> {
     /// Where it is.
-    place: String,
+    pub place: String,
     #[serde(flatten)]
-    made: &'a Made,
+    pub made: &'a Made,
     /// What went.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pruned: Option<&'a Pruned>,
+    pub pruned: Option<&'a Pruned>,
 }
 
 impl Make {

@@ -1,21 +1,24 @@
 //! `railhead enable`: turns the registry of a forge on.
 //!
-//! Order: site file and flags, the values files, the plan, the checks, what is shown, what is written.
+//! Order: site file and flags, the values files, the plan, the checks, what is shown, what is applied, what is written.
 
+mod apply;
 mod print;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use railhead_operate::enable::apply::{Applied, Verdict};
 use railhead_operate::enable::{
     self, Change, Files, Helm, HelmError, Part, Plan, Values, ValuesFile, Wanted, check,
 };
 use railhead_operate::prove::{Outcome, Step};
 use railhead_operate::pull_secret::Sops;
-use railhead_operate::{Evidence, Kind, Secrets, Site, write_whole};
+use railhead_operate::{Evidence, Filed, Kind, Site, write_whole};
 use serde::Serialize;
 
+use self::apply::{Act, How};
 use super::Context;
 use super::operator::{block_on, keep, site_of};
 use crate::failure::{Exit, Failure, Result};
@@ -24,8 +27,8 @@ use crate::failure::{Exit, Failure, Result};
 ///
 /// Reads the values files of the forge's Helm release, and makes what is missing: a values file without secrets, the route of /v2, lines
 /// for sops, targets of make. Shows how the files change and who owns each change, renders the release with them, reads the app.ini
-/// that comes out, and looks for decrypted values where they do not belong. Nothing is written without --write. Files that somebody
-/// else wrote stay as they are. The release, its values files and the names are in [release] of the site file.
+/// that comes out, and looks for decrypted values where they do not belong. Nothing is written without --write, and nothing in the
+/// cluster changes without --apply. Files that somebody else wrote stay as they are. The release, its values files and the names are in [release] of the site file.
 #[derive(Debug, Args)]
 pub struct Enable {
     /// The registry; without it, the site file's
@@ -49,6 +52,9 @@ pub struct Enable {
     /// Write the files
     #[arg(long)]
     write: bool,
+    /// How it is applied
+    #[command(flatten)]
+    how: How,
 }
 
 /// What came of it, for programs and as evidence.
@@ -58,8 +64,14 @@ struct Done<'a> {
     plan: &'a Plan,
     /// The checks.
     checks: &'a [Step],
+    /// How it was applied, if it was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applied: Option<Applied>,
+    /// The issues for others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    filed: Vec<Filed>,
     /// The files that were written.
-    written: &'a [PathBuf],
+    written: Vec<PathBuf>,
     /// What somebody has to do by hand.
     left: &'a [String],
 }
@@ -78,27 +90,61 @@ impl Enable {
                 "`helm list --all-namespaces` shows it; name it with --namespace, or as `namespace` in [release] of the site file",
             ));
         };
-        let wanted = Wanted::of(&site, &host, &namespace);
+        let mut wanted = Wanted::of(&site, &host, &namespace);
+        if self.how.context.is_some() {
+            wanted.context.clone_from(&self.how.context);
+        }
         let values = read(&site, &wanted)?;
         let plan = enable::plan(&wanted, &values)?;
-        let helm = Helm::find(None, wanted.context.clone());
+        let helm = Helm::find(self.how.kubeconfig.clone(), wanted.context.clone());
         let checks = block_on(checks(&wanted, &values, &plan, helm.as_ref()))?;
-        let left = check::left(&plan, &values, helm.as_ref(), &wanted);
-        let failed = checks.iter().find(|step| step.outcome == Outcome::Failed);
-        let written = if self.write && failed.is_none() { write(&plan)? } else { Vec::new() };
-        let done = Done { plan: &plan, checks: &checks, written: &written, left: &left };
-        context.printer.data(&done, || print::text(&done))?;
-        if self.write {
-            let evidence = Evidence::new(Kind::Enable, &host, failed.is_none(), &done)?;
-            let path = keep(&site, &evidence, &Secrets::default())?;
-            context.printer.note(&format!("evidence: {}", path.display()));
+        let mut left = check::left(&plan, &values, helm.as_ref(), &wanted);
+        let printer = context.printer;
+        if !printer.is_json() {
+            printer.raw(&print::plan(&plan, &checks))?;
         }
-        match failed {
+        let failed = checks.iter().find(|step| step.outcome == Outcome::Failed).cloned();
+        let act = Act { context, site: &site, wanted: &wanted, values: &values, plan: &plan, how: &self.how };
+        let mut done = Done {
+            plan: &plan,
+            checks: &checks,
+            applied: None,
+            filed: Vec::new(),
+            written: Vec::new(),
+            left: &[],
+        };
+        if failed.is_none() && self.how.apply {
+            done.applied = Some(applied(&act, helm, &checks)?);
+        }
+        let has_stayed = done.applied.as_ref().is_none_or(|applied| applied.verdict == Verdict::Applied);
+        if failed.is_none() && has_stayed && (self.write || self.how.apply) {
+            done.written = write(&plan)?;
+        }
+        let mut unfiled = Vec::new();
+        if failed.is_none() && has_stayed && self.how.file {
+            (done.filed, unfiled) = block_on(act.file())??;
+            left.retain(|line| !done.filed.iter().any(|one| line.contains(&one.title)));
+            left.extend(unfiled.iter().cloned());
+        }
+        done.left = &left;
+        printer.data(&done, || print::rest(&done))?;
+        if self.write || self.how.apply || self.how.file {
+            let ok = failed.is_none() && has_stayed && unfiled.is_empty();
+            let evidence = Evidence::new(Kind::Enable, &host, ok, &done)?;
+            let path = keep(&site, &evidence, &act.secrets()?)?;
+            printer.note(&format!("evidence: {}", path.display()));
+        }
+        if let Some(step) = failed {
+            let message = format!("the check '{}' failed: {}", step.name, step.detail);
+            return Err(Failure::new(Exit::Failed, message).hint(hint(&step.name)));
+        }
+        if let Some(applied) = &done.applied {
+            apply::end(applied)?;
+        }
+        match unfiled.into_iter().next() {
             None => Ok(()),
-            Some(step) => {
-                let message = format!("the check '{}' failed: {}", step.name, step.detail);
-                Err(Failure::new(Exit::Failed, message).hint(hint(&step.name)))
-            }
+            Some(why) => Err(Failure::new(Exit::Failed, why)
+                .hint("everything else is done; give the same command again when that is mended")),
         }
     }
 
@@ -120,6 +166,37 @@ impl Enable {
         }
         site
     }
+}
+
+/// Applies the plan, when nothing is left that could not be checked.
+fn applied(act: &Act<'_>, helm: Result<Helm, HelmError>, checks: &[Step]) -> Result<Applied> {
+    let untried: Vec<&str> = checks
+        .iter()
+        .filter(|step| step.outcome == Outcome::NotTried)
+        .map(|step| step.name.as_str())
+        .collect();
+    let helm = match helm {
+        Ok(helm) if untried.is_empty() => helm,
+        _ => {
+            let message = format!("what could not be checked is not applied: {}", untried.join(", "));
+            return Err(Failure::new(Exit::Conflict, message).hint(
+                "give the command where helm, sops and the key are; without --apply it goes as far as it can",
+            ));
+        }
+    };
+    let printer = act.context.printer;
+    let mut told = Ok(());
+    let mut watch = |step: &Step| {
+        if !printer.is_json() && told.is_ok() {
+            told = printer.raw(&format!("{step}\n"));
+        }
+    };
+    if !printer.is_json() {
+        printer.raw("\napply\n")?;
+    }
+    let applied = block_on(act.apply(&helm, &mut watch))??;
+    told?;
+    Ok(applied)
 }
 
 /// The values files, without the overlay, which is made anew.

@@ -3,23 +3,35 @@
 use std::fmt::Write as _;
 
 use railhead_operate::enable::Plan;
+use railhead_operate::prove::Step;
 
 use super::Done;
+use crate::commands::follow_up;
 use crate::printer::clean;
 
-/// All of it.
-pub fn text(done: &Done<'_>) -> String {
-    let mut text = changes(done.plan);
+/// What is to be done, and whether it would work.
+pub fn plan(plan: &Plan, checks: &[Step]) -> String {
+    let mut text = changes(plan);
     text.push_str("\nchecks\n");
-    for step in done.checks {
+    for step in checks {
         let _ = writeln!(text, "{step}");
+    }
+    clean(&text)
+}
+
+/// What was done, and what is left.
+pub fn rest(done: &Done<'_>) -> String {
+    let mut text = String::new();
+    if let Some(applied) = &done.applied {
+        let _ = writeln!(text, "{}", applied.verdict.words());
     }
     if !done.written.is_empty() {
         text.push_str("\nwritten\n");
-        for file in done.written {
+        for file in &done.written {
             let _ = writeln!(text, "  {}", file.display());
         }
     }
+    text.push_str(&follow_up::shown(&done.filed));
     if !done.left.is_empty() {
         text.push_str("\nleft to do\n");
         for what in done.left {
