@@ -2,6 +2,8 @@
 //!
 //! It ends with the test program however that ends, since it lives as long as somebody holds its standard input.
 
+mod definitions;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use railhead_cluster::Access;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
 
+pub use self::definitions::Definitions;
 use crate::program::{Outcome, Program};
 use crate::server::Server;
 

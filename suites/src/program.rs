@@ -113,7 +113,8 @@ fn places() -> impl Iterator<Item = PathBuf> {
     std::iter::once(tools().join("bin")).chain(system).chain(path)
 }
 
-fn tools() -> PathBuf {
+/// Where `tools/install` puts what it makes.
+pub(crate) fn tools() -> PathBuf {
     if let Some(tools) = std::env::var_os("RAILHEAD_TOOLS") {
         return PathBuf::from(tools);
     }

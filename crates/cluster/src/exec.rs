@@ -9,6 +9,7 @@ use kube::api::{AttachParams, AttachedProcess};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use crate::kind::segment;
 use crate::{Cluster, Error};
 
 /// The most that is kept of what a command says on standard error.
@@ -83,7 +84,8 @@ impl Cluster {
     ) -> Result<Ran, Error> {
         let act = format!("run {} in the pod {pod}", first(command));
         let whole = async {
-            let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
+            // The client puts names into the path as they are.
+            let pods: Api<v1::Pod> = Api::namespaced(self.client.clone(), &segment(&pod.namespace));
             let mut how = AttachParams::default()
                 .stdout(true)
                 .stderr(true)
@@ -91,8 +93,10 @@ impl Cluster {
                 .max_stdout_buf_size(PIPE);
             how.container.clone_from(&pod.container);
             let command_words = command.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-            let process =
-                pods.exec(&pod.name, command_words, &how).await.map_err(|error| self.failed(&act, error))?;
+            let process = pods
+                .exec(&segment(&pod.name), command_words, &how)
+                .await
+                .map_err(|error| self.failed(&act, error))?;
             let failed =
                 |said: String| Error::Exec { program: first(command).to_owned(), pod: pod.to_string(), said };
             follow(process, input, to).await.map_err(failed)

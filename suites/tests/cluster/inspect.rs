@@ -10,18 +10,20 @@ use serde_json::{Value, json};
 
 use super::{SHARED, alone};
 
-const SITE: &str = "[site]\nhost = 'forge.test'\n[owners]\napplication = 'apps'\nrouting = 'cluster'\nstorage = 'platform'\nnetwork = 'infra'\n";
+/// A site that names its owners.
+pub const SITE: &str = "[site]\nhost = 'forge.test'\n[owners]\napplication = 'apps'\nrouting = 'cluster'\nstorage = 'platform'\nnetwork = 'infra'\n";
 
 fn operator(cluster: &Cluster, home: &Path) -> Operator {
     Operator::at(home, SITE).inside(cluster)
 }
 
-fn inspection(outcome: &Outcome) -> Value {
+/// What `inspect --output json` said.
+pub fn inspection(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"))
 }
 
 /// The codes, without the one that tells that this machine's disk is nearly full.
-fn codes(inspection: &Value) -> Vec<&str> {
+pub fn codes(inspection: &Value) -> Vec<&str> {
     let findings = inspection["findings"].as_array().unwrap().iter();
     let codes = findings.map(|finding| finding["code"].as_str().unwrap());
     codes.filter(|code| *code != "RH-STORAGE-FILLS").collect()

@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+mod codes;
 mod enable;
 mod in_use;
 mod inspect;
 mod nodes;
 mod one_host;
+mod others;
 mod through;
 mod workload;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::collect::Collected;
 use super::forge::Workload;
 use super::look::{flag, full_name, list, name, namespace, text};
+use super::pace::stale;
 use super::storage::Storage;
 
 /// Whether a backup has the package data.
@@ -65,6 +66,10 @@ pub fn backups(collected: &Collected, workload: &Workload<'_>, storage: Option<&
             last: some(text(snapshot, "/status/creationTime")),
             trouble: (!flag(snapshot, "/status/readyToUse")).then(|| "it is not ready to use".to_owned()),
         });
+    }
+    for backup in all.iter_mut().filter(|backup| backup.trouble.is_none()) {
+        let last = backup.last.as_deref();
+        backup.trouble = last.and_then(|last| stale(&backup.schedule, last, collected.time));
     }
     all.sort_by_key(|backup| backup.object.clone());
     all

@@ -15,6 +15,7 @@ mod ini;
 mod inventory;
 mod judge;
 mod look;
+mod pace;
 mod route;
 mod status;
 mod storage;

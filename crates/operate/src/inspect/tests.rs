@@ -301,6 +301,20 @@ const CASES: &[Case] = &[
         &["RH-BACKUP-NONE"],
     ),
     (
+        "a backup that nobody makes any more",
+        |all| {
+            put(
+                all,
+                &kinds::CRON_JOB,
+                json!({"metadata": {"name": "nightly-backup", "namespace": "default"}, "status": {"lastScheduleTime": "2026-05-12T03:00:00Z", "lastSuccessfulTime": "2026-05-12T03:10:00Z"},
+                "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {"spec": {"containers": [],
+                    "volumes": [{"persistentVolumeClaim": {"claimName": "gitea-shared-storage"}}]}}}}}}),
+            );
+        },
+        &["RH-BACKUP-FAILED"],
+        &["RH-BACKUP-NONE"],
+    ),
+    (
         "a database that is not whole",
         |all| {
             let text = INI.replace("sqlite3", "postgres\nHOST = gitea-db-rw:5432\nNAME = gitea");

@@ -209,3 +209,116 @@ fn backups(inventory: &Inventory) -> String {
     }
     table(&["BACKUP", "SCHEDULE", "LAST", "WHAT"], &rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use railhead_doctor::{Code, Finding, Severity};
+    use railhead_operate::inspect::{Backup, Certificate, Covers, Exposed, Forge, Route, Service, Setting};
+
+    use super::*;
+
+    fn inventory() -> Inventory {
+        let text = str::to_owned;
+        Inventory {
+            time: "2026-05-19T12:00:00Z".parse().unwrap(),
+            context: text("default"),
+            server: text("https://10.0.0.1:6443"),
+            kubernetes: text("v1.33.13"),
+            forge: Some(Forge {
+                software: text("gitea"),
+                version: Some(text("1.25.4")),
+                workload: text("Deployment default/gitea"),
+                namespace: text("default"),
+                release: Some(text("gitea")),
+                image: text("docker.gitea.com/gitea:1.25.4-rootless"),
+                rollout: (1, 1, 1),
+                pods: Vec::new(),
+            }),
+            releases: Vec::new(),
+            others: Vec::new(),
+            settings: vec![
+                Setting {
+                    section: text("packages"),
+                    key: text("ENABLED"),
+                    value: None,
+                    default: Some(text("true")),
+                    meaning: text("the registry is on by default"),
+                },
+                Setting {
+                    section: text("server"),
+                    key: text("ROOT_URL"),
+                    value: Some(text("http://git.example.com")),
+                    default: None,
+                    meaning: String::new(),
+                },
+            ],
+            settings_from: Some(text("/data/gitea/conf/app.ini in the pod default/gitea-0")),
+            services: vec![Service {
+                name: text("default/gitea-http"),
+                kind: text("NodePort"),
+                ports: vec![text("http 3000 → 32166")],
+                ready: 1,
+                not_ready: 0,
+            }],
+            routes: vec![Route {
+                host: text("git.example.com"),
+                path: text("/v2"),
+                exact: false,
+                object: text("Ingress default/registry"),
+                class: text("traefik"),
+                namespace: text("default"),
+                service: text("gitea-http"),
+                port: text("3000"),
+                tls: true,
+                secret: Some(text("default/gitea-tls")),
+                ready: Some(1),
+            }],
+            exposed: vec![Exposed {
+                object: text("Service default/gitea-http"),
+                how: text("NodePort"),
+                port: 32166,
+                forge: true,
+            }],
+            certificates: vec![Certificate {
+                secret: text("default/gitea-tls"),
+                there: true,
+                names: vec![text("git.example.com")],
+                until: Some("2026-08-01T00:00:00Z".parse().unwrap()),
+                issuer: Some(text("CN=authority")),
+                manager: Some(text("default/gitea-tls")),
+                trouble: None,
+            }],
+            storage: None,
+            backups: vec![Backup {
+                object: text("CronJob default/nightly"),
+                schedule: text("0 3 * * *"),
+                covers: Covers::Database,
+                why: text("it dumps a database, and no package data"),
+                last: None,
+                trouble: None,
+            }],
+            database: None,
+            unseen: vec![text("list nodes in the whole cluster")],
+            absent: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_person_sees_what_there_is_then_the_findings_then_the_verdict() {
+        let story = Code::BackupPartly.story();
+        let finding = Finding {
+            code: Code::BackupPartly,
+            title: story.title,
+            severity: Severity::Warning,
+            layer: story.layer,
+            owner: Some("platform-team".to_owned()),
+            routes: vec!["default/gitea-shared-storage".to_owned()],
+            evidence: vec!["CronJob default/nightly: it dumps a database, and no package data".to_owned()],
+            fix: "Let one of them take the volume in.".to_owned(),
+        };
+        let found = [finding];
+        let verdict = Verdict::of(&found);
+        let evidence = Path::new("railhead-evidence/inspection.json");
+        insta::assert_snapshot!(text(&inventory(), &found, &verdict, Some(evidence)));
+    }
+}
