@@ -91,3 +91,49 @@ fn a_report_can_be_a_check() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["host"], "git.example.com");
     place.run("report").failed(2);
 }
+
+/// What `railhead inspect` keeps of a forge that never thought of a registry.
+const INSPECTION: &str = r#"{"schema": 1, "kind": "inspection", "time": "2026-05-15T09:00:00Z", "host": "default", "versions": {}, "ok": false,
+    "result": {"host": null, "findings": [], "inventory": {"context": "default", "forge": {"software": "gitea"},
+        "releases": [{"name": "gitea", "namespace": "default", "chart": "gitea-12.5.0", "files": ["helm/gitea-values.sops.yaml"]}],
+        "settings": [{"section": "server", "key": "ROOT_URL", "value": "http://gitea.coulomb.example"}],
+        "services": [{"name": "default/gitea-http", "ports": ["http 3000 → 32166"]}], "routes": [],
+        "exposed": [{"object": "Service default/gitea-http", "how": "NodePort", "port": 32166, "forge": true}]}}}"#;
+
+#[test]
+fn an_inspection_that_is_at_hand_fills_the_file() {
+    let place = Place::new();
+    let evidence = place.path().join("railhead-evidence");
+    std::fs::create_dir(&evidence).unwrap();
+    std::fs::write(evidence.join("inspection-20260515T090000.000Z.json"), INSPECTION).unwrap();
+    let read = || std::fs::read_to_string(place.path().join("railhead.toml")).unwrap();
+    let has = |file: &str, line: &str| file.lines().any(|found| found == line);
+    let ran = place.run("init --namespace team");
+    assert!(ran.err.contains("taken from railhead-evidence/inspection-20260515T090000.000Z.json"), "{ran:?}");
+    assert!(
+        ran.err.contains("--route nodeport=http://gitea.coulomb.example,connect=ADDRESS:32166"),
+        "{ran:?}"
+    );
+    ran.ok();
+    for line in [
+        "host = \"gitea.coulomb.example\"",
+        "url = \"https://gitea.coulomb.example\"",
+        "values = [\"helm/gitea-values.sops.yaml\"]",
+        "version = \"12.5.0\"",
+        "sops = true",
+        "namespace = \"team\"",
+    ] {
+        assert!(has(&read(), line), "{line}: {}", read());
+    }
+    // What a flag says counts more, and an inspection can come by a pipe.
+    let piped = place.run_with("init git.example.com --inspection - --force", &[], INSPECTION);
+    piped.ok();
+    assert!(has(&read(), "host = \"git.example.com\"") && has(&read(), "name = \"gitea\""), "{}", read());
+    place.run("init --no-inspection --force").failed(2);
+    let err = place.run_with("init git.example.com --inspection - --force", &[], "{}").failed(2);
+    assert!(err.contains("- is no inspection") && err.contains("railhead inspect --output json"), "{err}");
+    std::fs::write(place.path().join("text"), "x").unwrap();
+    let err = place.run("init git.example.com --inspection text --force").failed(2);
+    assert!(err.contains("text is not JSON"), "{err}");
+    assert!(has(&read(), "host = \"git.example.com\""), "nothing was written in between");
+}

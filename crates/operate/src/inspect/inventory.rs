@@ -122,6 +122,9 @@ pub struct Release {
     pub chart: String,
     /// The version of what it installs.
     pub app_version: String,
+    /// The values files that were given, in Helm's order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// Each value that its user gave, by its path, and where it is from.
     pub values: BTreeMap<String, Value>,
     /// All values, with the chart's own; secrets are masked.
@@ -321,6 +324,7 @@ fn release(record: &Record, deployed: Option<u64>, wanted: &Wanted, is_own: bool
         updated: record.updated.clone(),
         chart: format!("{}-{}", record.chart, record.chart_version),
         app_version: record.app_version.clone(),
+        files: files.iter().map(|(name, _)| (*name).clone()).collect(),
         values: leaves(&record.given).into_iter().map(value).collect(),
         effective: record.effective.clone(),
     }

@@ -35,6 +35,11 @@ impl Answers {
         self.values.get(key)?.as_str()
     }
 
+    /// Whether there is a value for a key.
+    pub fn knows(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// With one more route, if the reader takes it.
     pub fn route(&mut self, route: Route) -> Result<(), SiteError> {
         let mut one = Self::default();

@@ -5,6 +5,7 @@
 
 mod error;
 mod first;
+mod inspected;
 mod keys;
 mod read;
 mod release;

@@ -1,15 +1,16 @@
 //! `railhead init`: writes a first site file, from flags or from answers.
 //!
-//! Order: flags, questions for what no flag said (on a terminal, or with --ask), the file, what to do next.
+//! Order: flags, an inspection where one is at hand, questions for what no flag said (on a terminal, or with --ask), the file, what to do next.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use railhead_client::hops::Route;
 use railhead_doctor::Layer;
-use railhead_operate::{Answers, SiteError, write_whole};
+use railhead_operate::{Answers, Archive, DEFAULT_EVIDENCE, Kind, SiteError, write_whole};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Context;
 use super::doctor::owner;
@@ -19,8 +20,8 @@ use crate::printer::Printer;
 
 /// Write a first site file, which the other commands read
 ///
-/// Asks what it needs on a terminal; elsewhere flags have to say it. Every line of the file is explained in it. No secret
-/// belongs there.
+/// Takes what flags say, then what an inspection found, and asks for the rest on a terminal. Every line of the file is explained in
+/// it. No secret belongs there.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[derive(Debug, Args)]
 pub struct Init {
@@ -60,6 +61,12 @@ pub struct Init {
     /// Files with secrets are encrypted by sops
     #[arg(long)]
     sops: bool,
+    /// Take what this inspection found: its evidence, or what `inspect --output json` said; - is standard input [default: the newest in railhead-evidence]
+    #[arg(long, value_name = "FILE")]
+    inspection: Option<PathBuf>,
+    /// Take nothing from an inspection
+    #[arg(long, conflicts_with = "inspection")]
+    no_inspection: bool,
     /// Ask also when standard input is no terminal
     #[arg(long, conflicts_with = "no_ask")]
     ask: bool,
@@ -104,6 +111,14 @@ impl Init {
                 .hint("edit it, name another one with --config, or replace it with --force"));
         }
         let mut answers = self.flags()?;
+        if let Some((from, document)) = self.inspection(&file)? {
+            let open = answers.take_inspection(&document).ok_or_else(|| {
+                Failure::new(Exit::Usage, format!("{from} is no inspection"))
+                    .hint("`railhead inspect --output json` says one, and `--evidence DIR` keeps it")
+            })?;
+            printer.note(&format!("what no flag says is taken from {from}"));
+            open.iter().for_each(|line| printer.note(line));
+        }
         if self.ask || (!self.no_ask && std::io::stdin().is_terminal()) {
             printer.note(&format!("what is left empty stands as an example in {}", file.display()));
             ask(&mut answers, &mut |question, wrong| {
@@ -124,6 +139,29 @@ impl Init {
         write_whole(&file, answers.file().as_bytes())?;
         said(printer, &host);
         printer.data(&Written { file: file.clone(), host }, || format!("{}\n", file.display()))
+    }
+
+    /// The inspection that is named, or the newest that lies where evidence is kept, with its place.
+    fn inspection(&self, file: &Path) -> Result<Option<(String, Value)>> {
+        if self.no_inspection {
+            return Ok(None);
+        }
+        let Some(path) = &self.inspection else {
+            let archive = Archive::new(file.parent().unwrap_or(Path::new("")).join(DEFAULT_EVIDENCE));
+            let newest = archive.newest(Kind::Inspection, None)?;
+            return Ok(newest.map(|(path, evidence)| (path.display().to_string(), evidence.result)));
+        };
+        let from = path.display().to_string();
+        let text = if path.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        let text =
+            text.map_err(|error| Failure::new(Exit::Usage, format!("cannot read {from}")).because(&error))?;
+        let document = serde_json::from_str(&text)
+            .map_err(|error| Failure::new(Exit::Usage, format!("{from} is not JSON")).because(&error))?;
+        Ok(Some((from, document)))
     }
 
     /// What the flags say.
@@ -172,7 +210,7 @@ type Ask<'a> = &'a mut dyn FnMut(&str, Option<&str>) -> Result<Option<String>>;
 /// Asks for what is not known, each until the answer is taken or empty.
 fn ask(answers: &mut Answers, question: Ask<'_>) -> Result<()> {
     for (key, words) in QUESTIONS {
-        if answers.text(key).is_some() {
+        if answers.knows(key) {
             continue;
         }
         let mut wrong = None;
