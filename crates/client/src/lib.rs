@@ -33,6 +33,6 @@ pub use error::{Error, Result};
 pub use http1::{Answer, Body, Http, Pipe, empty, full, pipe, stream};
 pub use listing::{Found, Known};
 pub use packages::Version;
-pub use patience::Patience;
+pub use patience::{Patience, retry_after};
 pub use registry::{Credentials, Pushed, Registry};
 pub use walk::{Met, Visitor};

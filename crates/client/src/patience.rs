@@ -113,8 +113,8 @@ impl Patience {
     }
 }
 
-/// RFC 9110, 10.2.3: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// How long a server says to wait, in seconds or by a date (RFC 9110, 10.2.3).
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

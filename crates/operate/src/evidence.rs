@@ -198,8 +198,7 @@ impl Archive {
             return Err(EvidenceError::Secret { kind: evidence.kind });
         }
         fs::create_dir_all(&self.0).map_err(failed("make the directory", &self.0))?;
-        let stamp: String = format!("{:.3}", evidence.time).chars().filter(|c| !"-:".contains(*c)).collect();
-        let path = self.0.join(format!("{}-{stamp}.json", evidence.kind));
+        let path = self.0.join(format!("{}-{}.json", evidence.kind, stamp(evidence.time)));
         write_whole(&path, text.as_bytes())?;
         Ok(path)
     }
@@ -250,6 +249,11 @@ impl Archive {
     }
 }
 
+/// A time as it stands in a file's name; names with it sort by time.
+pub(crate) fn stamp(time: Timestamp) -> String {
+    format!("{time:.3}").chars().filter(|letter| !"-:".contains(*letter)).collect()
+}
+
 /// `handoff-check-….json` is not of the kind `handoff`: behind the kind stands a year.
 fn is_of(kind: Kind, name: &str) -> bool {
     let rest = name.strip_suffix(".json").and_then(|name| name.strip_prefix(kind.word()));
@@ -257,7 +261,8 @@ fn is_of(kind: Kind, name: &str) -> bool {
         .is_some_and(|stamp| stamp.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-fn read(path: &Path) -> Result<Evidence, EvidenceError> {
+/// Reads a document.
+pub(crate) fn read(path: &Path) -> Result<Evidence, EvidenceError> {
     #[derive(Deserialize)]
     struct Version {
         schema: u32,
@@ -296,7 +301,8 @@ fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-fn failed(act: &'static str, path: &Path) -> impl Fn(io::Error) -> EvidenceError {
+/// The error of an act on a file.
+pub(crate) fn failed(act: &'static str, path: &Path) -> impl Fn(io::Error) -> EvidenceError {
     let path = path.to_owned();
     move |source| EvidenceError::Io { act, path: path.clone(), source }
 }

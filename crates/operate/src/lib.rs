@@ -4,13 +4,14 @@
 //! [`image::Image`] is what a proof pushes; [`prove`] proves it. [`enable`] plans what turns a forge's registry on, and applies it; what others
 //! have to do is a [`FollowUp`]. [`handoff`]
 //! writes what was proven for another team. [`pull_secret`] makes and tries the login of a cluster. What an act came to is
-//! [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows. [`migrate`] moves what one registry serves to
-//! another.
+//! [`Evidence`], kept in an [`Archive`]; [`report`] tells what all of it shows, and [`hub`] tells somebody else what changes in it.
+//! [`migrate`] moves what one registry serves to another.
 
 pub mod enable;
 mod evidence;
 mod follow_up;
 pub mod handoff;
+pub mod hub;
 pub mod image;
 pub mod inspect;
 pub mod migrate;
@@ -29,6 +30,6 @@ pub use follow_up::{Desk, Filed, FollowUp};
 pub use packages::{Packages, PackagesError};
 pub use secrets::Secrets;
 pub use site::{
-    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Release, Retention, RouteKind, Site, SiteError, TABLES,
+    Answers, Cluster, DEFAULT_EVIDENCE, Forge, Hub, Release, Retention, RouteKind, Site, SiteError, TABLES,
     Visibility, nearest, reference,
 };

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, backup, completions, config, credential_provider, doctor, enable, explain, export, gc, handoff,
-    init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention,
+    hub, init, inspect, migrate, org, owner, prove, pull_secret, reference, repo, report, restore, retention,
     serve, status, tag, token, usage, user, verify,
 };
 use crate::printer::Output;
@@ -98,6 +98,9 @@ pub enum Command {
     #[command(subcommand)]
     PullSecret(pull_secret::PullSecret),
     Report(report::Report),
+    /// Tell a hub what new evidence shows
+    #[command(subcommand)]
+    Hub(hub::Hub),
     /// Back up the registry of the data directory, while it serves
     ///
     /// TO is a directory, or `s3://BUCKET/PREFIX`, which is reached as the `backup.s3` keys of the configuration say. Blobs that
@@ -136,6 +139,25 @@ pub enum Command {
     /// Write the reference pages
     #[command(hide = true)]
     Reference(reference::Reference),
+}
+
+impl Command {
+    /// Whether it may keep evidence, of which the hub is told behind it.
+    pub const fn keeps_evidence(&self) -> bool {
+        matches!(
+            self,
+            Self::Doctor(_)
+                | Self::Inspect(_)
+                | Self::Enable(_)
+                | Self::Prove(_)
+                | Self::Handoff(_)
+                | Self::PullSecret(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Migrate(_)
+                | Self::Retention(_)
+        )
+    }
 }
 
 #[cfg(test)]

@@ -160,6 +160,20 @@ impl From<railhead_operate::EvidenceError> for Failure {
     }
 }
 
+impl From<railhead_operate::hub::HubError> for Failure {
+    fn from(error: railhead_operate::hub::HubError) -> Self {
+        use railhead_operate::hub::HubError;
+        match error {
+            HubError::Evidence(error) => error.into(),
+            HubError::Client(error) => error.into(),
+            HubError::Key { .. } => Self::of(Exit::Usage, &error).hint(
+                "`openssl rand -base64 32` writes a key; the file is `key_file` in [hub] of the site file",
+            ),
+            HubError::Busy { .. } => Self::of(Exit::Conflict, &error).hint("wait until it has ended"),
+        }
+    }
+}
+
 impl From<railhead_operate::image::ImageError> for Failure {
     fn from(error: railhead_operate::image::ImageError) -> Self {
         use railhead_operate::image::ImageError;

@@ -49,24 +49,35 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         layers.flags.push(("data", vec![data.clone()]));
     }
     let context = Context { common: cli.common, layers, printer };
-    let done = match cli.command {
-        Command::Doctor(doctor) => return doctor.run(&context),
-        Command::Inspect(inspect) => return inspect.run(&context),
-        Command::Status(status) => return status.run(&context),
+    let keeps_evidence = cli.command.keeps_evidence();
+    let ended = run_command(cli.command, &context);
+    if keeps_evidence {
+        commands::hub::tell(&context);
+    }
+    ended
+}
+
+fn run_command(command: Command, context: &Context) -> Result<ExitCode> {
+    let printer = context.printer;
+    let done = match command {
+        Command::Doctor(doctor) => return doctor.run(context),
+        Command::Inspect(inspect) => return inspect.run(context),
+        Command::Status(status) => return status.run(context),
         Command::Explain(explain) => explain.run(printer),
-        Command::Enable(enable) => enable.run(&context),
-        Command::Prove(prove) => prove.run(&context),
-        Command::Handoff(handoff) => handoff.run(&context),
-        Command::PullSecret(command) => command.run(&context),
-        Command::Report(report) => report.run(&context),
-        Command::Init(init) => init.run(&context),
-        Command::Backup(backup) => backup.run(&context),
-        Command::Migrate(migrate) => migrate.run(&context),
-        Command::Export(export) => export.run(&context),
-        Command::CredentialProvider(provider) => provider.run(&context),
-        Command::Restore(restore) => restore.run(&context),
-        Command::Serve(serve) => serve.run(context),
-        Command::Config(config) => config.run(context),
+        Command::Enable(enable) => enable.run(context),
+        Command::Prove(prove) => prove.run(context),
+        Command::Handoff(handoff) => handoff.run(context),
+        Command::PullSecret(command) => command.run(context),
+        Command::Report(report) => report.run(context),
+        Command::Hub(hub) => return hub.run(context),
+        Command::Init(init) => init.run(context),
+        Command::Backup(backup) => backup.run(context),
+        Command::Migrate(migrate) => migrate.run(context),
+        Command::Export(export) => export.run(context),
+        Command::CredentialProvider(provider) => provider.run(context),
+        Command::Restore(restore) => restore.run(context),
+        Command::Serve(serve) => serve.run(context.clone()),
+        Command::Config(config) => config.run(context.clone()),
         Command::Completions(completions) => completions.run(printer),
         Command::Reference(reference) => reference.run(printer),
         Command::User(command) => context.block_on(async |admin| command.run(&admin, printer).await),
@@ -77,7 +88,7 @@ fn run(cli: Cli, mut layers: Layers, printer: Printer) -> Result<ExitCode> {
         Command::Tag(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Audit(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Usage(command) => context.block_on(async |admin| command.run(&admin, printer).await),
-        Command::Retention(command) => command.run(&context),
+        Command::Retention(command) => command.run(context),
         Command::Verify(command) => context.block_on(async |admin| command.run(&admin, printer).await),
         Command::Gc(command) => context.block_on(async |admin| command.run(&admin, printer).await),
     };

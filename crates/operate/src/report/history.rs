@@ -61,16 +61,33 @@ pub struct History {
 impl History {
     /// Reads all of it; a damaged document is not passed over.
     pub fn read(archive: &Archive, host: &str) -> Result<Self, EvidenceError> {
+        Self::read_those(archive, host, |_| true)
+    }
+
+    /// Reads only the documents whose file's name `counts`.
+    pub fn read_those(
+        archive: &Archive,
+        host: &str,
+        counts: impl Fn(&str) -> bool,
+    ) -> Result<Self, EvidenceError> {
         let mut documents = BTreeMap::new();
         for kind in Kind::ALL {
-            let all = archive.history(kind, Some(host)).map(|read| {
+            let mut all = Vec::new();
+            for read in archive.history(kind, Some(host)) {
                 let (path, evidence) = read?;
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                Ok(Document { file, evidence })
-            });
-            documents.insert(kind.word(), all.collect::<Result<Vec<_>, _>>()?);
+                if counts(&file) {
+                    all.push(Document { file, evidence });
+                }
+            }
+            documents.insert(kind.word(), all);
         }
         Ok(Self { host: host.to_owned(), documents })
+    }
+
+    /// Whether there is no document.
+    pub fn is_empty(&self) -> bool {
+        self.documents.values().all(Vec::is_empty)
     }
 
     /// The documents of the kind with this word, the newest first; none where this release has no such kind.

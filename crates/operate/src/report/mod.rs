@@ -19,7 +19,7 @@ use crate::site::Site;
 pub use page::page;
 pub use workplan::{WorkplanError, Written, into_workplan};
 
-use self::history::History;
+pub(crate) use self::history::{Document, History};
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -108,10 +108,14 @@ impl Report {
 
 /// The report of `host` from the evidence in the site's directory.
 pub fn report(site: &Site, host: &str) -> Result<Report, EvidenceError> {
-    let history = History::read(&Archive::new(&site.evidence), host)?;
-    let tasks: Vec<Task> = tasks::TASKS.iter().map(|row| row.judge(&history, site)).collect();
+    let tasks = judge(&History::read(&Archive::new(&site.evidence), host)?, site);
     let until = tasks.iter().flat_map(|task| &task.evidence).map(|source| source.time).max();
     Ok(Report { schema: SCHEMA, site: site.name.clone(), host: host.to_owned(), until, tasks })
+}
+
+/// Every task as `history` shows it.
+pub(crate) fn judge(history: &History, site: &Site) -> Vec<Task> {
+    tasks::TASKS.iter().map(|row| row.judge(history, site)).collect()
 }
 
 #[cfg(test)]

@@ -326,6 +326,21 @@ pub const KEYS: &[Key] = &[
         "24",
         "How often the server applies the rules by itself; without it, or with 0, never.",
     ),
+    key(
+        "hub",
+        "url",
+        "`https://HOST[:PORT]/PATH` or `http://…`",
+        "\"https://hub.example.com/events\"",
+        "Where a message is posted for each task and each finding that new evidence changes.",
+    ),
+    key(
+        "hub",
+        "key_file",
+        PATH,
+        "\"hub.key\"",
+        "A file with the key that messages are signed with, 24 to 64 bytes in base64; while it is changed, both keys, a line each.",
+    ),
+    key("hub", "ca", PATH, "\"ca.pem\"", "A file with authorities to trust for the hub, in PEM."),
 ];
 
 /// Keys of `[retention]` that its tables for owners and repositories do not have.
@@ -343,6 +358,7 @@ pub const fn about(table: &str) -> &'static str {
         b"retention" => {
             "Which images stay and which go; without rules nothing goes. [retention.owners.NAME] and [retention.repositories.\"NAME\"] say it for one owner, and for one repository or a pattern, and take the rest from here."
         }
+        b"hub" => "Who is told what the evidence shows; without it, nobody.",
         _ => {
             "One table for each access path to the registry; NAME is what you call it. Without any, it is https to the host."
         }

@@ -5,6 +5,7 @@
 
 mod error;
 mod first;
+mod hub;
 mod inspected;
 mod keys;
 mod read;
@@ -21,13 +22,14 @@ use serde::{Deserialize, Serialize};
 
 pub use error::SiteError;
 pub use first::Answers;
+pub use hub::Hub;
 pub use keys::reference;
 pub use release::{Release, RouteKind};
 pub use retention::Retention;
 pub use suggest::nearest;
 
 /// The operator's tables in the site file.
-pub const TABLES: [&str; 6] = ["site", "routes", "owners", "cluster", "release", "retention"];
+pub const TABLES: [&str; 7] = ["site", "routes", "owners", "cluster", "release", "retention", "hub"];
 
 /// Where evidence goes unless the site says otherwise.
 pub const DEFAULT_EVIDENCE: &str = "railhead-evidence";
@@ -139,6 +141,8 @@ pub struct Site {
     pub release: Release,
     /// What may go over time.
     pub retention: Retention,
+    /// Who is told what the evidence shows.
+    pub hub: Option<Hub>,
 }
 
 impl Default for Site {
@@ -159,6 +163,7 @@ impl Default for Site {
             cluster: Cluster::default(),
             release: Release::default(),
             retention: Retention::default(),
+            hub: None,
         }
     }
 }

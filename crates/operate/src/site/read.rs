@@ -27,6 +27,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Site, SiteError> {
             "cluster" => site.cluster = at.cluster(value)?,
             "release" => site.release = at.release(value)?,
             "retention" => site.retention = at.retention(value)?,
+            "hub" => site.hub = at.hub(value)?,
             _ => {}
         }
     }
@@ -116,6 +117,12 @@ impl<'a> At<'a> {
         Ok(entries)
     }
 
+    /// A key that the table at `offset` has to have.
+    pub(super) fn missing(&self, offset: usize, name: &str, wanted: &str) -> SiteError {
+        let place = place(self.path, self.text, offset);
+        SiteError::Value { place, key: format!("{}.{name}", self.table), wanted: wanted.to_owned() }
+    }
+
     fn site(&self, site: &mut Site, value: &'a Spanned<DeValue<'a>>) -> Result<(), SiteError> {
         for entry in self.entries(value, Some(&keys::names("site")))? {
             match entry.key {
@@ -164,9 +171,7 @@ impl<'a> At<'a> {
             }
         }
         let Some(url) = url else {
-            let place = place(self.path, self.text, offset);
-            let wanted = "there, as in url = \"https://git.example.com\"".to_owned();
-            return Err(SiteError::Value { place, key: format!("{}.url", self.table), wanted });
+            return Err(self.missing(offset, "url", "there, as in url = \"https://git.example.com\""));
         };
         let mut route = Route::new(name, url);
         (route.connect, route.ca) = (connect, ca);

@@ -12,6 +12,7 @@ pub mod export;
 mod follow_up;
 pub mod gc;
 pub mod handoff;
+pub mod hub;
 pub mod init;
 pub mod inspect;
 pub mod migrate;
@@ -50,6 +51,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::printer::Printer;
 
 /// What a command has to start from.
+#[derive(Clone)]
 pub struct Context {
     /// The common flags.
     pub common: Common,
