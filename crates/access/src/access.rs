@@ -15,6 +15,7 @@ use crate::seal::Seal;
 use crate::settings::millis;
 use crate::throttle::Throttle;
 use crate::uses::Uses;
+use crate::webhook::Webhook;
 use crate::{Error, Identity, Limits, Principal, Result, Settings};
 
 /// Entries of the audit that wait in memory at most.
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub key: Key,
     pub seal: Seal,
+    pub webhook: Webhook,
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub generation: Generation,
@@ -55,9 +57,10 @@ impl Access {
         Ok(Self(Arc::new(Shared {
             key: Key::new(&key),
             seal: Seal::new(&key)?,
+            webhook: Webhook::new(settings.webhook.clone()),
             passwords: Passwords::new(settings.password_cost).await?,
             throttle: Throttle::new(settings.throttle),
-            generation: Generation::new(poll_every),
+            generation: Generation::new(poll_every, settings.forge.clone()),
             remembered: Remembered::new(),
             uses: Uses::default(),
             audit: Audit::new(catalog.clone(), AUDIT_WAITING),

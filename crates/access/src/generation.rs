@@ -3,11 +3,13 @@
 //! Every change of accounts, members, tokens or visibility begins a new generation, and what was learnt in an older
 //! one counts no more. A verdict carries the generation that was current *before* its facts were read, so a change
 //! in between makes it too old at once. When this process is the only writer that is all; on a shared database the
-//! catalog's own counter is asked again after each [`crate::Settings::remember`].
+//! catalog's own counter is asked again after each [`crate::Settings::remember`]. What another process changed may be that
+//! the forge sent it a message, so what the forge said is forgotten then, too.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use railhead_catalog::{Catalog, Timestamp};
+use railhead_forge::Forge;
 
 use crate::Result;
 
@@ -18,15 +20,17 @@ pub(crate) struct Generation {
     polled_at: AtomicI64,
     /// What the catalog's counter was then.
     polled: AtomicI64,
+    forge: Option<Forge>,
 }
 
 impl Generation {
-    pub const fn new(poll_every: Option<i64>) -> Self {
+    pub const fn new(poll_every: Option<i64>, forge: Option<Forge>) -> Self {
         Self {
             number: AtomicU64::new(1),
             poll_every,
             polled_at: AtomicI64::new(i64::MIN),
             polled: AtomicI64::new(-1),
+            forge,
         }
     }
 
@@ -54,6 +58,9 @@ impl Generation {
         }
         let found = catalog.generation().await?;
         if self.polled.swap(found, Ordering::AcqRel) != found {
+            if let Some(forge) = &self.forge {
+                forge.forget();
+            }
             self.bump();
         }
         self.polled_at.store(now.0, Ordering::Release);

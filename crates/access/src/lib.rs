@@ -34,6 +34,7 @@ mod settings;
 mod tag_rules;
 mod throttle;
 mod uses;
+mod webhook;
 
 pub use access::Access;
 pub use action::{Action, ActionError};
@@ -48,3 +49,4 @@ pub use scope::{Over, TokenScope, TokenScopeError};
 pub use secret::{PREFIX as TOKEN_PREFIX, is_token};
 pub use settings::{Clock, Limits, PasswordCost, Renamed, Settings, Throttling};
 pub use tag_rules::TagRules;
+pub use webhook::Hooked;

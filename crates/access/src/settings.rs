@@ -7,6 +7,7 @@ use std::time::Duration;
 use railhead_catalog::{Limit, Owner, Timestamp};
 use railhead_forge::Forge;
 use railhead_workload::Workloads;
+use secrecy::SecretString;
 
 use crate::TokenScope;
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub clock: Clock,
     /// The forge whose accounts these are; without one, accounts are in the catalog.
     pub forge: Option<Forge>,
+    /// What signs the messages of the forge; without it none counts.
+    pub webhook: Option<SecretString>,
     /// Tokens of jobs and service accounts that count as logins.
     pub workloads: Option<Workloads<TokenScope>>,
     /// What is done when an owner of the forge was renamed, and its repositories with it.
@@ -46,6 +49,7 @@ impl Default for Settings {
             password_cost: PasswordCost::default(),
             clock: Clock::system(),
             forge: None,
+            webhook: None,
             workloads: None,
             renamed: Renamed::default(),
         }

@@ -220,6 +220,11 @@ impl Catalog {
         .await
     }
 
+    /// Tells other processes to forget what they remember, when something has changed that is not in the catalog.
+    pub async fn begin_generation(&self) -> Result<()> {
+        self.write("begin a generation", bump_generation).await
+    }
+
     /// A number that grows with every change of accounts, members, tokens and repositories' visibility, by whatever
     /// process: answers remembered under a smaller number are to be asked again.
     pub async fn generation(&self) -> Result<i64> {

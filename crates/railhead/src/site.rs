@@ -205,6 +205,7 @@ fn access_settings(
     let registry = registry.clone();
     Ok(railhead_access::Settings {
         forge: crate::forge::open(config)?,
+        webhook: config.forge.as_ref().and_then(|forge| forge.webhook.clone()),
         workloads,
         renamed: railhead_access::Renamed::call(move || registry.forget_names()),
         bearer_life: config.token_lifetime,

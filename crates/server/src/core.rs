@@ -47,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) log: AccessLog,
     /// Of host names that the server does not know.
     pub(crate) complaints: Complaints,
+    /// Of messages to the webhook, by the status of the refusal.
+    pub(crate) refused_messages: Complaints,
 }
 
 /// The header that tells an old client that this is a registry.

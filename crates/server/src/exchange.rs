@@ -23,7 +23,7 @@ use crate::host::{self, Origin, Peer};
 use crate::operation::{Kind, Operation};
 use crate::sendfile::FileQueue;
 use crate::story::Story;
-use crate::{denial, service, token, v2};
+use crate::{denial, forge_hook, service, token, v2};
 
 /// A refused request may still be sending: so much of its body is read before it is answered, because a client that
 /// is cut off while it sends never sees the reason.
@@ -148,6 +148,7 @@ impl Exchange {
                 let who = self.identify().await?;
                 service::api(self, who, Some(self.story.client)).await
             }
+            Operation::ForgeHook => forge_hook::answer(self).await,
             Operation::Health => Ok(Answer::text("ok\n")),
             Operation::Ready => service::ready(self).await,
             Operation::Metrics => service::metrics(self).await,

@@ -120,6 +120,11 @@ impl Failure {
         .note("failed")
     }
 
+    /// Why, for the operator.
+    pub(crate) fn reason(&self) -> &str {
+        &self.0.note
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }

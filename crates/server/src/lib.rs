@@ -15,6 +15,7 @@ mod core;
 mod denial;
 mod exchange;
 mod failure;
+mod forge_hook;
 mod host;
 mod listener;
 mod metrics;
@@ -100,6 +101,7 @@ impl Server {
             settings,
             log,
             complaints: complaints::Complaints::default(),
+            refused_messages: complaints::Complaints::default(),
         }))
     }
 

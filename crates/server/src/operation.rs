@@ -12,6 +12,8 @@ use crate::failure::Failure;
 /// Where the challenge sends clients for a token: below `/v2/`, so that a forge at the same host keeps every other path. No
 /// repository has a name of one segment, so nothing else is there.
 pub(crate) const TOKEN: &str = "/v2/token";
+/// Where a forge sends its messages: below `/v2/` for the same reasons.
+pub(crate) const FORGE_HOOK: &str = "/v2/webhook";
 /// Where clients that were told of it before go on asking.
 const TOKEN_AT_ROOT: &str = "/token";
 
@@ -50,6 +52,8 @@ pub(crate) enum Operation {
     Referrers { name: RepositoryName, digest: Digest },
     /// Anything below `/api/v1`.
     Api,
+    /// `POST` of [`FORGE_HOOK`]: something has changed on the forge.
+    ForgeHook,
     /// `GET /healthz`: is the process alive.
     Health,
     /// `GET /readyz`: can it do its work.
@@ -96,6 +100,7 @@ kinds! {
     Tags = "tags",
     Referrers = "referrers",
     Api = "api",
+    ForgeHook = "forge_webhook",
     Health = "health",
     Ready = "ready",
     Metrics = "metrics",
@@ -107,12 +112,14 @@ kinds! {
 impl Operation {
     /// Reads a request's method and path.
     pub(crate) fn read(method: &Method, path: &str) -> Result<Self, Failure> {
-        if path != TOKEN && (path == "/v2" || path.starts_with("/v2/")) {
+        let own = matches!(path, TOKEN | FORGE_HOOK);
+        if !own && (path == "/v2" || path.starts_with("/v2/")) {
             return Self::read_v2(method, path);
         }
         let get = *method == Method::GET || *method == Method::HEAD;
         let (operation, allowed, methods) = match path {
             TOKEN | TOKEN_AT_ROOT => (Self::Token, get || *method == Method::POST, "GET, POST"),
+            FORGE_HOOK => (Self::ForgeHook, *method == Method::POST, "POST"),
             "/healthz" => (Self::Health, get, "GET"),
             "/readyz" => (Self::Ready, get, "GET"),
             "/metrics" => (Self::Metrics, get, "GET"),
@@ -190,6 +197,7 @@ impl Operation {
             Self::Tags { .. } => Kind::Tags,
             Self::Referrers { .. } => Kind::Referrers,
             Self::Api => Kind::Api,
+            Self::ForgeHook => Kind::ForgeHook,
             Self::Health => Kind::Health,
             Self::Ready => Kind::Ready,
             Self::Metrics => Kind::Metrics,
@@ -247,6 +255,9 @@ mod tests {
             assert_eq!(kind(&Method::DELETE, path), Err(405));
         }
         assert_eq!(kind(&Method::GET, "/v2/token/app/tags/list"), Ok("tags"));
+        assert_eq!(kind(&Method::POST, "/v2/webhook"), Ok("forge_webhook"));
+        assert_eq!(kind(&Method::GET, "/v2/webhook"), Err(405));
+        assert_eq!(kind(&Method::GET, "/v2/webhook/app/tags/list"), Ok("tags"));
         assert_eq!(kind(&Method::GET, "/v1/search"), Err(404));
         assert_eq!(kind(&Method::GET, "/v2/a/b/blobs/uploads/xyz"), Err(404));
     }

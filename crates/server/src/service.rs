@@ -25,6 +25,7 @@ pub(crate) async fn api(
     who: Arc<Identity>,
     from: Option<IpAddr>,
 ) -> Result<Answer, Failure> {
+    exchange.verified(&who)?;
     if who.is_anonymous() {
         let challenge = denial::challenge(exchange, None, None);
         return Err(Failure::unauthorized(&challenge, "the admin API needs a token").note("challenge"));

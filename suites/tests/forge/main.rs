@@ -7,4 +7,5 @@ mod logins;
 mod place;
 mod renames;
 mod rights;
+mod webhook;
 mod workloads;

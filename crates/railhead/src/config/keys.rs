@@ -285,6 +285,20 @@ pub const KEYS: &[Key] = &[
         "A token of an administrator of the forge with `read:user`, `read:organization` and `read:repository`: for private owners, and so that images of a private Git repository are private.",
     ),
     key("forge.token_file", "RAILHEAD_FORGE_TOKEN_FILE", None, Kind::Path, "", "A file with that token."),
+    secret(
+        "forge.webhook_secret",
+        "RAILHEAD_FORGE_WEBHOOK_SECRET",
+        "forge.webhook_secret_file",
+        "The secret of a webhook of the forge to `/v2/webhook`: after each of its messages the forge is asked anew. At least 16 characters.",
+    ),
+    key(
+        "forge.webhook_secret_file",
+        "RAILHEAD_FORGE_WEBHOOK_SECRET_FILE",
+        None,
+        Kind::Path,
+        "",
+        "A file with that secret.",
+    ),
     key(
         "forge.cache_seconds",
         "RAILHEAD_FORGE_CACHE_SECONDS",

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::values::Values;
 use super::{ConfigError, keys, size};
+
+/// Characters of the secret of a webhook at least: nobody may guess one.
+const WEBHOOK_SECRET_MIN: usize = 16;
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -114,6 +117,8 @@ pub struct Forge {
     pub ca: Option<PathBuf>,
     /// A token of an administrator of it.
     pub token: Option<SecretString>,
+    /// What signs its messages.
+    pub webhook: Option<SecretString>,
     /// How long an answer is used.
     pub cache: Duration,
     /// How long one is used when there is no other.
@@ -289,25 +294,34 @@ impl Reader<'_> {
     }
 
     fn forge(&self) -> Result<Option<Forge>, ConfigError> {
-        let (kind, url, token) =
-            (self.get("forge.kind")?, self.text("forge.url"), self.secret("forge.token")?);
+        let (kind, url) = (self.get("forge.kind")?, self.text("forge.url"));
+        let (token, webhook) = (self.secret("forge.token")?, self.secret("forge.webhook_secret")?);
         let (Some(kind), Some(url)) = (kind, url) else {
+            let alone = [("forge.token", &token), ("forge.webhook_secret", &webhook)];
+            let alone = alone.iter().find(|(_, secret)| secret.is_some()).map(|(name, _)| name);
             return match (kind, url) {
-                (None, None) if token.is_some() => {
-                    Err(ConfigError::new("forge.token is given without forge.kind and forge.url".to_owned()))
-                }
-                (None, None) => Ok(None),
+                (None, None) => match alone {
+                    Some(name) => {
+                        Err(ConfigError::new(format!("{name} is given without forge.kind and forge.url")))
+                    }
+                    None => Ok(None),
+                },
                 (Some(_), _) => Err(ConfigError::new("forge.kind is given without forge.url".to_owned())
                     .hint("it is where Railhead asks the forge, as in http://gitea-http:3000")),
                 (None, Some(_)) => Err(ConfigError::new("forge.url is given without forge.kind".to_owned())
                     .hint("it is gitea or forgejo")),
             };
         };
+        if webhook.as_ref().is_some_and(|secret| secret.expose_secret().len() < WEBHOOK_SECRET_MIN) {
+            let error = format!("forge.webhook_secret is shorter than {WEBHOOK_SECRET_MIN} characters");
+            return Err(ConfigError::new(error).hint("`openssl rand -hex 32` makes a good one"));
+        }
         Ok(Some(Forge {
             kind,
             url: url.to_owned(),
             ca: self.get("forge.ca")?,
             token,
+            webhook,
             cache: Duration::from_secs(self.need("forge.cache_seconds")?),
             stale: Duration::from_secs(self.need("forge.stale_seconds")?),
         }))
@@ -377,7 +391,6 @@ pub fn read_secret(path: &Path) -> Result<SecretString, ConfigError> {
 mod tests {
     use super::super::values::Layers;
     use super::*;
-    use secrecy::ExposeSecret as _;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables =
@@ -416,6 +429,15 @@ mod tests {
             (&[("RAILHEAD_FORGE_KIND", "gitea")], "without forge.url"),
             (&[("RAILHEAD_FORGE_URL", "http://g")], "without forge.kind"),
             (&[("RAILHEAD_FORGE_TOKEN", "t")], "without forge.kind and forge.url"),
+            (&[("RAILHEAD_FORGE_WEBHOOK_SECRET", "t")], "without forge.kind and forge.url"),
+            (
+                &[
+                    ("RAILHEAD_FORGE_KIND", "gitea"),
+                    ("RAILHEAD_FORGE_URL", "http://g"),
+                    ("RAILHEAD_FORGE_WEBHOOK_SECRET", "too short"),
+                ],
+                "shorter than 16 characters",
+            ),
             (&[("RAILHEAD_SCRUB_MIRROR_TOKEN", "t")], "without scrub.mirror"),
             (
                 &[("RAILHEAD_SCRUB_MIRROR", "https://m"), ("RAILHEAD_SCRUB_MIRROR_USER", "u")],
