@@ -21,7 +21,7 @@ use sha2::Sha256;
 use common::{Place, Ran};
 
 /// How long something may take that happens at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const KEY: [u8; 32] = [7; 32];
 
 /// How the hub behaves towards one message.

@@ -152,14 +152,8 @@ fn evidence<'a>(found: &'a Value, code: &str) -> Vec<&'a str> {
     finding["evidence"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
 }
 
-#[test]
-fn objects_of_other_projects_are_told_as_they_are() {
-    let (cluster, _alone) = (SHARED.with_forge(), alone());
-    let home = tempfile::tempdir().unwrap();
-    let operator = Operator::at(home.path(), SITE).inside(cluster);
-    let look = || inspection(&operator.run(["inspect", "--output", "json"]));
-    let definitions = cluster.define(&DEFINITIONS);
-    let settings = WithPostgres::set(cluster);
+/// All of it, with the status that the controllers would write.
+fn make_sick(cluster: &Cluster) {
     cluster.apply(SICK);
     cluster.set_status(
         CERTIFICATE,
@@ -172,6 +166,17 @@ fn objects_of_other_projects_are_told_as_they_are() {
             "conditions": [{"type": "Ready", "status": "False", "reason": "ClusterIsNotReady", "message": "Cluster Is Not Ready", "lastTransitionTime": hours_ago(1)}]}),
     );
     velero_run(cluster, "nightly-1", "PartiallyFailed", 5);
+}
+
+#[test]
+fn objects_of_other_projects_are_told_as_they_are() {
+    let (cluster, _alone) = (SHARED.with_forge(), alone());
+    let home = tempfile::tempdir().unwrap();
+    let operator = Operator::at(home.path(), SITE).inside(cluster);
+    let look = || inspection(&operator.run(["inspect", "--output", "json"]));
+    let definitions = cluster.define(&DEFINITIONS);
+    let settings = WithPostgres::set(cluster);
+    make_sick(cluster);
 
     let found = look();
     let expected =

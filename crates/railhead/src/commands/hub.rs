@@ -1,5 +1,6 @@
 //! `railhead hub`: tells a hub what new evidence shows; and what every command that keeps evidence does behind it.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -129,7 +130,9 @@ fn text(listed: &Listed) -> String {
     let waiting: Vec<Vec<String>> = listed.waiting.iter().map(rows).collect();
     let mut text = format!("{}: {} wait, {} refused\n", listed.hub, waiting.len(), listed.refused.len());
     if let Some(pause) = &listed.pause {
-        text += &format!("failed {} times, next try {}: {}\n", pause.tries, time(pause.until), pause.why);
+        let Pause { tries, until, why } = pause;
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "failed {tries} times, next try {}: {why}", time(*until));
     }
     if !waiting.is_empty() {
         text += &table(&["WAITS", "ABOUT", "ID"], &waiting);

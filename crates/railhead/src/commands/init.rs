@@ -117,7 +117,9 @@ impl Init {
                     .hint("`railhead inspect --output json` says one, and `--evidence DIR` keeps it")
             })?;
             printer.note(&format!("what no flag says is taken from {from}"));
-            open.iter().for_each(|line| printer.note(line));
+            for line in &open {
+                printer.note(line);
+            }
         }
         if self.ask || (!self.no_ask && std::io::stdin().is_terminal()) {
             printer.note(&format!("what is left empty stands as an example in {}", file.display()));
