@@ -107,7 +107,7 @@ impl State {
             return Some(Due::Now);
         }
         self.waits = true;
-        Some(Due::In(EVERY - passed))
+        Some(Due::In(EVERY.saturating_sub(passed)))
     }
 }
 

@@ -237,7 +237,6 @@ fn rolled_back(happens: &str, words: &[&str]) -> (Outcome, Value) {
     let place = tempfile::tempdir().unwrap();
     let team = team(cluster, &helm_that(place.path(), happens));
     let outcome = apply(&team, &[&["--backup", "backups"], words].concat());
-    println!("rolled back after {} ms", outcome.took.as_millis());
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert!(outcome.stdout.contains("rolled back") && !outcome.stdout.contains("NOT"), "{outcome}");
     assert_eq!(ingress(cluster), None, "{outcome}");

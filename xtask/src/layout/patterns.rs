@@ -65,7 +65,7 @@ fn stem(name: &str) -> String {
 pub fn script(patterns: &[Pattern]) -> String {
     let mut script = String::from(
         "/* What a server runs lies side by side: fewer pages of the program are in memory, and it starts sooner.\n   \
-         Written by `cargo xtask layout`; see docs/decisions/0020-layout.md. */\n\
+         Written by `cargo xtask layout`; see docs/decisions/0021-layout.md. */\n\
          SECTIONS\n{\n  .text.served :\n  {\n",
     );
     for pattern in patterns {

@@ -181,7 +181,9 @@ mod tests {
         #[test]
         fn nothing_else_of_the_file_changes(text in "(### T01\n|```task\n|id: A-T01\n|```\n|---\n|x\n|\n|# y\n){0,24}") {
             if let Ok(written) = into_workplan(&text, &report()) {
-                let left: String = without_reports(&written.text).unwrap().iter().map(|line| format!("{line}\n")).collect();
+                let left = without_reports(&written.text).unwrap().join("
+") + "
+";
                 prop_assert_eq!(left, text);
             }
         }

@@ -26,8 +26,8 @@ use self::asked::{Host, resolution};
 pub use self::asked::{duration, owner};
 pub use self::print::findings;
 use super::Context;
-use super::inspect::ClusterArguments;
 use super::follow_up::{self, FileArguments};
+use super::inspect::ClusterArguments;
 use super::operator::{account, block_on, keep, path, routes_or, site_of, token, warn_of_plain};
 use crate::failure::{Exit, Failure, Result};
 

@@ -17,7 +17,6 @@ use crate::failure::{Exit, Failure, Result};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether findings are filed.
-#[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 #[derive(Clone, Debug, Args)]
 pub struct FileArguments {
     /// File what other owners have to mend as issues in their repositories on the forge, one a finding; the account's token needs the scope write:issue
@@ -53,8 +52,8 @@ impl FileArguments {
         if follow_ups.is_empty() {
             context.printer.note("nothing was filed: no finding is another owner's");
         }
-        let (filed, failed) = block_on(file_all(context, site, host, &login, &follow_ups))??;
-        Ok(Outcome { filed, failed })
+        let (filed, unfiled) = block_on(file_all(context, site, host, &login, &follow_ups))??;
+        Ok(Outcome { filed, failed: unfiled })
     }
 }
 
@@ -109,12 +108,12 @@ pub async fn file_all(
 ) -> Result<(Vec<Filed>, Vec<String>)> {
     let http = forge(context, site, host)?;
     let desk = Desk { http: &http, account, organisation: site.owner.as_deref(), host };
-    let (mut filed, mut failed) = (Vec::new(), Vec::new());
+    let (mut filed, mut unfiled) = (Vec::new(), Vec::new());
     for follow_up in follow_ups {
         match desk.file(follow_up).await {
             Ok(one) => filed.push(one),
-            Err(why) => failed.push(format!("'{}' was not filed: {why}", follow_up.title)),
+            Err(why) => unfiled.push(format!("'{}' was not filed: {why}", follow_up.title)),
         }
     }
-    Ok((filed, failed))
+    Ok((filed, unfiled))
 }

@@ -46,7 +46,7 @@ pub struct Inspect {
     /// What others have to mend
     #[command(flatten)]
     file: FileArguments,
-    /// The account on the forge that files it, with its token in RAILHEAD_TOKEN
+    /// The account on the forge that files it, with its token in `RAILHEAD_TOKEN`
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }

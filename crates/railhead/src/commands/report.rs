@@ -22,7 +22,7 @@ pub struct Report {
     /// Write the Markdown to this file, and beside it the JSON, instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write what is shown under the tasks of this workplan: Markdown with a block ```task for each, as in `id: PLAN-T01`
+    /// Write what is shown under the tasks of this workplan: Markdown with a fenced block `task` for each, as in `id: PLAN-T01`
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     into: Option<PathBuf>,
     /// Fail when a task is not done

@@ -82,7 +82,7 @@ impl Apply<'_> {
         else {
             return String::new();
         };
-        pods.iter().flat_map(waiting).map(|one| format!("; {one}")).collect()
+        pods.iter().flat_map(waiting).fold(String::new(), |said, one| said + "; " + &one)
     }
 
     async fn put_route(&self, change: &RefCell<Change>) -> Result<String, String> {

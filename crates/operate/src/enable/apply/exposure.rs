@@ -57,7 +57,7 @@ impl Exposure {
             }
             match seen {
                 Seen::Found(objects) => {
-                    objects.iter().for_each(|object| exposure.ways.extend(ways(object)));
+                    exposure.ways.extend(objects.iter().flat_map(ways));
                 }
                 Seen::Absent => {}
                 Seen::Denied(right) => exposure.unseen.push(right.to_string()),

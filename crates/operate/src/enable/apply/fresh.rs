@@ -122,7 +122,9 @@ impl Backups {
         let mut found: Vec<Backup> = backups.iter().filter_map(|one| velero(one, namespace)).collect();
         if !found.is_empty() {
             let flaw = passed_over(cluster.list(&kinds::VOLUME, None).await?, namespace);
-            found.iter_mut().for_each(|backup| backup.flaw.clone_from(&flaw));
+            for backup in &mut found {
+                backup.flaw.clone_from(&flaw);
+            }
         }
         self.all.append(&mut found);
         Ok(self)

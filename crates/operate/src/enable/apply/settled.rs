@@ -13,7 +13,7 @@ use crate::enable::AppIni;
 use crate::enable::check;
 
 /// How long a proxy may take to learn of a route.
-const PROXY: Duration = Duration::from_secs(60);
+const PROXY: Duration = Duration::from_mins(1);
 /// How long a certificate may take.
 const CERTIFICATE: Duration = Duration::from_mins(5);
 /// Between two looks.
