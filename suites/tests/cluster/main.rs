@@ -6,7 +6,6 @@
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 mod codes;
-mod enable;
 mod in_use;
 mod inspect;
 mod nodes;

@@ -130,7 +130,6 @@ fn a_registry_is_turned_on_through_the_gates() {
     assert!(public(cluster).starts_with("HTTP/2 404"), "{}", public(cluster));
 
     let applied = apply(&team, &["--backup", "backups", "--file"]).ok();
-    println!("applied in {} ms", applied.took.as_millis());
     assert!(applied.stdout.contains("applied, and everything works"), "{applied}");
     assert_eq!(state(cluster), (was.revision + 1, "deployed".to_owned()));
     assert!(public(cluster).starts_with("HTTP/2 401"), "{}", public(cluster));
@@ -151,7 +150,8 @@ fn a_registry_is_turned_on_through_the_gates() {
         assert!(listed.lines().any(|line| line == name), "{name} is not in {listed}");
     }
     assert!(dump["repositories"].as_u64().unwrap() >= 1 && dump["database_bytes"].as_u64().unwrap() > 1000);
-    assert!(backups.iter().any(|one| one["result"]["counts"].is_object()), "the images were copied too");
+    // No route shows a registry yet, so that images can be in the dump alone.
+    assert!(applied.to_string().contains("images: in the dump alone"), "{applied}");
 
     // What others have to do is in their repository, once.
     let issues = || forge(cluster).issues("coulomb/railiance-cluster");
