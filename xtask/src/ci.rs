@@ -1,8 +1,10 @@
 //! `cargo xtask ci`: everything that has to be green before a change is taken.
 //!
-//! Order: what is cheap and fails often comes first. Artifacts are shared: all steps use one target directory, tests
-//! and suites are built in the development profile, and the suites drive the one release binary. Programs that suites
-//! drive are built beside all that, as they need the cores but for part of their time.
+//! Order: what is cheap and fails often comes first. Artifacts are shared: all steps use one target directory, and tests,
+//! suites and the program that the suites drive are built in the development profile, with overflow checks and debug
+//! assertions; `--release` has the suites drive the release build instead. Programs of others that suites drive are built
+//! beside all that, as they need the cores but for part of their time, and suites that mostly wait for a cluster run beside
+//! the rest.
 //!
 //! Invariant: what is built for tests is chosen out of the whole workspace, never by `--package`. That would leave out
 //! features that other members ask of a dependency, and build nearly all dependencies once more.
@@ -11,14 +13,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::steps::{self, Step};
+use crate::steps::{self, Lane, Step};
 use crate::tools::{self, cargo, command};
 use crate::{licenses, reference, root};
 
 const HELP: &str = "\
-Usage: cargo xtask ci [--fast] [--only STEP,…]
+Usage: cargo xtask ci [--fast] [--release] [--only STEP,…]
 
   --fast        leave out the tools' installation and the slow suites; what was left out is listed at the end
+  --release     build the program as it is given out, and have the suites drive that; takes ten minutes more
   --only LIST   only these steps; an unknown name lists the known ones
 
 A step that cannot run on this machine is listed as such; with CI=true it is a failure.";
@@ -26,17 +29,24 @@ A step that cannot run on this machine is listed as such; with CI=true it is a f
 /// Suites that are over in seconds and need no tools; every other one is slow.
 const QUICK_SUITES: [&str; 0] = [];
 
-/// Crate of the suites.
-const SUITES: &str = "railhead-suites";
+/// Has the suites drive what is given out.
+const RELEASE: &str = "--release";
+
+/// The step in which the programs that suites drive are built.
+const PROGRAMS: &str = "programs";
+
+/// Where the suites are.
+const SUITES: &str = "suites/tests";
 
 /// Runs the steps that `arguments` choose.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
-    let steps = all()?;
+    let steps = all(arguments.iter().any(|argument| argument == RELEASE))?;
     let (mut fast, mut only) = (false, None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--fast" => fast = true,
+            RELEASE => {}
             "--only" => only = Some(chosen(&steps, arguments.next().map_or("", String::as_str))?),
             "--help" | "-h" => {
                 crate::say::line(HELP);
@@ -51,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// Every step, in order.
-fn all() -> Result<Vec<Step>, Failure> {
+fn all(release: bool) -> Result<Vec<Step>, Failure> {
     let mut steps = vec![
         Step::new("format", || cargo_run(&["fmt", "--all", "--check"])),
         Step::new("tools", || {
@@ -61,27 +71,74 @@ fn all() -> Result<Vec<Step>, Failure> {
         })
         .slow(true),
         // They spend much of their time on the network and on one core.
-        Step::beside("programs", || {
+        Step::beside(&Lane::default(), PROGRAMS, || {
             install("suites", &["--go"])?;
             if has_cluster() { install("cluster", &["--go"]) } else { Ok(()) }
         })
         .slow(true),
         Step::new("clippy", || linted(&["test", "--locked", "--workspace", "--all-targets", "--no-run"])),
         Step::new("licenses", || licenses::run(&[])),
-        Step::new("tests", || {
-            test(&["--lib", "--bins", "--examples"])?;
-            test(&["--exclude", SUITES, "--test", "*"])?;
-            // Looking for examples reads every crate anew, which takes a minute and is in vain where there is none.
-            if documented(&root().join("crates"))? { test(&["--doc"]) } else { Ok(()) }
-        }),
-        Step::new("release", || cargo_run(&["build", "--locked", "--release", "--package", "railhead"])),
-        Step::new("reference", || reference::run(&["--check".to_owned()])),
+        Step::new("tests", tests),
     ];
-    for suite in suites(&root().join("suites/tests"))? {
-        let slow = !QUICK_SUITES.contains(&suite.as_str());
-        steps.push(Step::new(&format!("suite-{suite}"), move || run_suite(&suite)).slow(slow).waiting());
-    }
+    steps.push(if release {
+        Step::new("release", || cargo_run(&["build", "--locked", "--release", "--package", "railhead"]))
+    } else {
+        Step::new("program", || linted(&["build", "--locked", "--workspace", "--bin", "railhead"]))
+    });
+    let program = target().join(if release { "release/railhead" } else { "debug/railhead" });
+    let wanted = program.clone();
+    steps.push(Step::new("reference", move || reference::compare(&wanted)));
+    steps.extend(suite_steps(&program)?);
     Ok(steps)
+}
+
+/// Unit and contract tests.
+fn tests() -> Result<(), Failure> {
+    test(&["--lib", "--bins", "--examples"])?;
+    // By name, and not by leaving out the suites' crate: without it dependencies have other features, and are built anew.
+    let names = own_tests()?;
+    let chosen: Vec<&str> = names.iter().flat_map(|name| ["--test", name]).collect();
+    test(&chosen)?;
+    // Looking for examples reads every crate anew, which takes a minute and is in vain where there is none.
+    if documented(&root().join("crates"))? { test(&["--doc"]) } else { Ok(()) }
+}
+
+/// Test programs of the crates. None may be called as a suite is.
+fn own_tests() -> Result<Vec<String>, Failure> {
+    let crates = root().join("crates");
+    let cannot_list = |error| Failure::Start(format!("the listing of {}", crates.display()), error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&crates).map_err(cannot_list)? {
+        let tests = entry.map_err(cannot_list)?.path().join("tests");
+        if tests.is_dir() {
+            names.extend(suites(&tests)?);
+        }
+    }
+    names.sort();
+    names.dedup();
+    let taken = suites(&root().join(SUITES))?;
+    match names.iter().find(|name| taken.contains(name)) {
+        Some(name) => {
+            Err(Failure::Usage(format!("a test of a crate is called `{name}`, as a suite is; rename it")))
+        }
+        None => Ok(names),
+    }
+}
+
+/// The suites; those that run a cluster beside the others.
+fn suite_steps(program: &Path) -> Result<Vec<Step>, Failure> {
+    let clusters = Lane::default();
+    let step = |suite: String| {
+        let (program, name, slow) =
+            (program.to_owned(), format!("suite-{suite}"), !QUICK_SUITES.contains(&suite.as_str()));
+        let with_cluster = CLUSTER_SUITES.contains(&suite.as_str());
+        let work = move || run_suite(&suite, &program);
+        let step = if with_cluster { Step::beside(&clusters, &name, work) } else { Step::new(&name, work) };
+        step.slow(slow).after(PROGRAMS)
+    };
+    let (beside, others): (Vec<_>, Vec<_>) =
+        suites(&root().join(SUITES))?.into_iter().partition(|suite| CLUSTER_SUITES.contains(&suite.as_str()));
+    Ok(beside.into_iter().chain(others).map(step).collect())
 }
 
 fn cargo_run(arguments: &[&str]) -> Result<(), Failure> {
@@ -120,6 +177,9 @@ fn lint(cargo: &mut Command) -> Result<&mut Command, Failure> {
         .env("CLIPPY_ARGS", "--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__"))
 }
 
+/// The suites that run a cluster.
+const CLUSTER_SUITES: [&str; 2] = ["apply", "cluster"];
+
 /// The exit code of `tools/cluster check` where the machine is what is missing.
 const NOT_HERE: i32 = 3;
 
@@ -133,8 +193,8 @@ fn cluster() -> Result<std::process::ExitStatus, Failure> {
     check.map_err(|error| Failure::Start("tools/cluster check".into(), error))
 }
 
-fn run_suite(suite: &str) -> Result<(), Failure> {
-    if matches!(suite, "apply" | "cluster") {
+fn run_suite(suite: &str, program: &Path) -> Result<(), Failure> {
+    if CLUSTER_SUITES.contains(&suite) {
         let why = "see what tools/cluster says above".to_owned();
         match cluster()?.code() {
             Some(0) => {}
@@ -144,7 +204,7 @@ fn run_suite(suite: &str) -> Result<(), Failure> {
     }
     let mut test = cargo();
     lint(&mut test)?.args(["test", "--locked", "--workspace", "--test", suite]);
-    tools::run(test.env("RAILHEAD_BIN", target().join("release/railhead")))
+    tools::run(test.env("RAILHEAD_BIN", program))
 }
 
 /// Whether documentation below `directory` has an example that can be run.
@@ -221,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_suite_is_a_step_whether_it_is_a_file_or_a_directory() {
-        let names: Vec<_> = all().unwrap().into_iter().map(|step| step.name).collect();
+        let names: Vec<_> = all(false).unwrap().into_iter().map(|step| step.name).collect();
         for suite in ["suite-conformance", "suite-clients"] {
             assert!(names.iter().any(|name| name == suite), "{suite} is not among {names:?}");
         }
@@ -236,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
-        let error = chosen(&all().unwrap(), "format,clipy").unwrap_err().to_string();
+        let error = chosen(&all(false).unwrap(), "format,clipy").unwrap_err().to_string();
         assert!(
             error.starts_with("no such step: `clipy`; known are format, tools, programs, clippy"),
             "{error}"

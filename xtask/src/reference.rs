@@ -1,8 +1,11 @@
 //! `cargo xtask reference`: the pages of `docs/reference` that are made from the code, by the program itself.
 
+use std::path::Path;
+
+use crate::ci::target;
 use crate::failure::Failure;
 use crate::root;
-use crate::tools::{self, cargo};
+use crate::tools::{self, cargo, command};
 
 /// Writes the pages, or with `--check` fails when one of them is not what would be written.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -11,8 +14,16 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         [only] if only == "--check" => "--check",
         _ => return Err(Failure::Usage("Usage: cargo xtask reference [--check]".into())),
     };
-    let mut railhead = cargo();
-    // The release build is the one that the suites and the benchmark need anyway.
-    railhead.args(["run", "--quiet", "--release", "--package", "railhead", "--", "reference", mode]);
-    tools::run(railhead.arg(root().join("docs/reference")))
+    // The choice of the whole workspace is the one that tests are built with.
+    tools::run(cargo().args(["build", "--quiet", "--workspace", "--bin", "railhead"]))?;
+    said_by(&target().join("debug/railhead"), mode)
+}
+
+/// Fails when one of the pages is not what `program`, which is built, would write.
+pub fn compare(program: &Path) -> Result<(), Failure> {
+    said_by(program, "--check")
+}
+
+fn said_by(program: &Path, mode: &str) -> Result<(), Failure> {
+    tools::run(command(program).args(["reference", mode]).arg(root().join("docs/reference")))
 }

@@ -1,7 +1,7 @@
-//! Steps of a run: in order, timed, stopped at the first failure, and summed up at the end. One step may go on beside the
-//! others until one comes that needs it.
+//! Steps of a run: in order, timed, stopped at the first failure, and summed up at the end. Some go on beside the others, in
+//! lanes of their own, until a step comes that needs them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,32 +14,40 @@ pub struct Step {
     pub name: String,
     /// Whether `--fast` leaves it out.
     pub slow: bool,
-    /// Whether it waits for what goes on beside.
-    waits: bool,
+    /// What goes on beside and has to have ended before it begins.
+    after: Option<&'static str>,
     work: Work,
 }
+
+/// A lane beside the others: its steps are done one after the other.
+#[derive(Clone, Default)]
+pub struct Lane(Arc<Mutex<()>>);
 
 /// What a step does.
 enum Work {
     Here(Box<dyn Fn() -> Result<(), Failure>>),
-    Beside(Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>),
+    Beside(Lane, Arc<dyn Fn() -> Result<(), Failure> + Send + Sync>),
 }
 
 impl Step {
     /// A step that every run does.
     pub fn new(name: &str, work: impl Fn() -> Result<(), Failure> + 'static) -> Self {
-        Self { name: name.to_owned(), slow: false, waits: false, work: Work::Here(Box::new(work)) }
+        Self { name: name.to_owned(), slow: false, after: None, work: Work::Here(Box::new(work)) }
     }
 
-    /// A step that goes on beside those that follow, until one comes that [waits](Self::waiting).
-    pub fn beside(name: &str, work: impl Fn() -> Result<(), Failure> + Send + Sync + 'static) -> Self {
-        Self { work: Work::Beside(Arc::new(work)), ..Self::new(name, || Ok(())) }
+    /// A step that goes on in a lane beside those that follow.
+    pub fn beside(
+        lane: &Lane,
+        name: &str,
+        work: impl Fn() -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self { work: Work::Beside(lane.clone(), Arc::new(work)), ..Self::new(name, || Ok(())) }
     }
 
-    /// The same step, begun when what goes on beside has ended.
+    /// The same step, begun when the step `other`, which goes on beside, has ended.
     #[must_use]
-    pub fn waiting(self) -> Self {
-        Self { waits: true, ..self }
+    pub fn after(self, other: &'static str) -> Self {
+        Self { after: Some(other), ..self }
     }
 
     /// The same step, left out by `--fast` when `slow`.
@@ -68,12 +76,13 @@ pub fn run(steps: &[Step], wanted: impl Fn(&Step) -> bool, strict: bool) -> Resu
             run.outcomes.push((step.name.clone(), Outcome::Skipped));
             continue;
         }
-        result = if step.waits { run.join() } else { Ok(()) }.and_then(|()| run.begin(step));
+        let ready = step.after.map_or(Ok(()), |other| run.join(|name| name == other));
+        result = ready.and_then(|()| run.begin(step));
         if result.is_err() {
             break;
         }
     }
-    let result = run.join().and(result);
+    let result = run.join(|_| true).and(result);
     summary(&mut run.outcomes, begun.elapsed());
     result
 }
@@ -97,19 +106,26 @@ impl Run {
                 let done = work();
                 self.end(&step.name, done, clock.elapsed())
             }
-            Work::Beside(work) => {
-                let work = Arc::clone(work);
-                let thread = thread::spawn(move || (work(), clock.elapsed()));
+            Work::Beside(lane, work) => {
+                let (lane, work) = (lane.clone(), Arc::clone(work));
+                let thread = thread::spawn(move || {
+                    let _turn = lane.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    let clock = Instant::now();
+                    (work(), clock.elapsed())
+                });
                 self.beside.push((step.name.clone(), thread));
                 Ok(())
             }
         }
     }
 
-    /// Waits for what goes on beside.
-    fn join(&mut self) -> Result<(), Failure> {
+    /// Waits for what goes on beside and is `meant`.
+    fn join(&mut self, meant: impl Fn(&str) -> bool) -> Result<(), Failure> {
         let mut result = Ok(());
-        for (name, thread) in std::mem::take(&mut self.beside) {
+        let (ended, others) = std::mem::take(&mut self.beside).into_iter().partition(|(name, _)| meant(name));
+        self.beside = others;
+        let ended: Vec<Beside> = ended;
+        for (name, thread) in ended {
             let panicked = |_| (Err(Failure::Usage("it panicked".into())), Duration::ZERO);
             let (done, took) = thread.join().unwrap_or_else(panicked);
             result = result.and(self.end(&name, done, took));
@@ -194,7 +210,7 @@ mod tests {
         let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let (told, seen) = (Arc::clone(&over), Arc::clone(&over));
         let steps = [
-            Step::beside("programs", move || {
+            Step::beside(&Lane::default(), "programs", move || {
                 receive.lock().unwrap().recv().unwrap();
                 told.store(true, std::sync::atomic::Ordering::SeqCst);
                 Ok(())
@@ -204,14 +220,38 @@ mod tests {
                 let over = seen.load(std::sync::atomic::Ordering::SeqCst);
                 if over { Ok(()) } else { Err(Failure::Usage("begun too early".into())) }
             })
-            .waiting(),
+            .after("programs"),
         ];
         assert!(run(&steps, |_| true, true).is_ok());
         let steps = [
-            Step::beside("programs", || Err(Failure::Usage("broken".into()))),
-            Step::new("suite", || panic!("begun without its programs")).waiting(),
+            Step::beside(&Lane::default(), "programs", || Err(Failure::Usage("broken".into()))),
+            Step::new("suite", || panic!("begun without its programs")).after("programs"),
         ];
         assert_eq!(run(&steps, |_| true, true).unwrap_err().to_string(), "step `programs` failed: broken");
+    }
+
+    #[test]
+    fn steps_of_one_lane_are_done_one_after_the_other_and_nobody_waits_for_them() {
+        let (lane, busy) = (Lane::default(), Arc::new(Mutex::new(())));
+        let (send, receive) = std::sync::mpsc::channel();
+        let receive = Mutex::new(receive);
+        let first = Arc::clone(&busy);
+        let alone =
+            move |busy: &Mutex<()>| busy.try_lock().map(drop).map_err(|_| Failure::Usage("not alone".into()));
+        let steps = [
+            Step::beside(&lane, "one", move || {
+                let _held = first.try_lock().map_err(|_| Failure::Usage("not alone".into()))?;
+                receive.lock().unwrap().recv().map_err(|_| Failure::Usage("nobody goes on".into()))
+            }),
+            Step::beside(&lane, "two", move || alone(&busy)),
+            Step::new("three", move || send.send(()).map_err(|_| Failure::Usage("nobody waits".into()))),
+        ];
+        assert!(run(&steps, |_| true, true).is_ok());
+        let steps = [
+            Step::beside(&lane, "one", || Err(Failure::Usage("broken".into()))),
+            Step::new("two", || Ok(())),
+        ];
+        assert_eq!(run(&steps, |_| true, true).unwrap_err().to_string(), "step `one` failed: broken");
     }
 
     #[test]

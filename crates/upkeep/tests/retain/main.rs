@@ -5,7 +5,7 @@
 mod cases;
 mod seen;
 mod timer;
-#[path = "../collect/world.rs"]
+#[path = "../collection/world.rs"]
 #[expect(dead_code, reason = "shared with the tests of collection")]
 mod world;
 
