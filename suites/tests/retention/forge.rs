@@ -1,10 +1,12 @@
 //! The packages of a real Gitea, by the same rules.
 
-use railhead_suites::Forge;
-use railhead_suites::Random;
+use std::net::SocketAddr;
+
+use railhead_suites::breaker::Script;
 use railhead_suites::forge::{FORGE_USER, Options};
 use railhead_suites::http::Http;
 use railhead_suites::railhead::program;
+use railhead_suites::{Breaker, Forge, Random};
 
 use crate::{pulls, push};
 
@@ -28,13 +30,15 @@ fn packages_of_gitea_go_by_the_same_rules() {
             "UPDATE package_version SET created_unix = created_unix - ?2 WHERE lower_version = ?1";
         assert_eq!(catalog.execute(statement, rusqlite::params![tag, days * 86_400]).unwrap(), 1);
     }
-    let site = format!(
-        "[site]\nhost = 'forge.test:3000'\n[routes.http]\nurl = 'http://forge.test:3000'\nconnect = '{}'\n\
-         [retention]\nkeep_newest = 1\n",
-        forge.address()
-    );
     let config = scratch.path().join("railhead.toml");
-    std::fs::write(&config, site).unwrap();
+    let site = |door: SocketAddr, release: &str| {
+        let text = format!(
+            "[site]\nhost = 'forge.test:3000'\n[routes.http]\nurl = 'http://forge.test:3000'\nconnect = '{door}'\n\
+             {release}[retention]\nkeep_newest = 1\n"
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    site(forge.address(), "");
     let run = |words: &[&str]| {
         let program = program(&scratch.path().join("none")).with("RAILHEAD_TOKEN", &token);
         let reached = [FORGE_USER, "--registry", "forge.test:3000", "--user", FORGE_USER, "--output", "json"];
@@ -46,6 +50,14 @@ fn packages_of_gitea_go_by_the_same_rules() {
     assert_eq!((plan["lost_tags"].as_u64(), plan["freed_blobs"].as_u64()), (Some(2), Some(4)), "{plan}");
     let freed = plan["freed_bytes"].as_u64().unwrap();
     assert!(freed > 100_000 && freed < 110_000, "two layers of 50 kB, not the base: {freed}");
+
+    // A door that leads only /v2 to the forge: the API is asked where Git is, or nowhere.
+    let door = Breaker::start(Script::http(forge.address()).answer("", "/api/*", "404 Not Found", &[], ""));
+    site(door.address(), "");
+    run(&["retention", "plan"]).refused(&["`git` in [release]"]);
+    site(door.address(), &format!("[release]\ngit = 'http://{}'\n", forge.address()));
+    let same: serde_json::Value = serde_json::from_str(&run(&["retention", "plan"]).ok().stdout).unwrap();
+    assert_eq!(same["hash"], plan["hash"]);
 
     let hash = plan["hash"].as_str().unwrap();
     let refused = run(&["retention", "apply", "0123456789abcdef", "--yes"]);

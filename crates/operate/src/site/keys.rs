@@ -263,7 +263,7 @@ pub const KEYS: &[Key] = &[
         "git",
         "`https://HOST[:PORT]` or `http://HOST[:PORT]`",
         "\"https://git.example.com\"",
-        "Where Git is cloned from, for the health of the forge before and after. Without it: https to the host.",
+        "Where Git is cloned from, for the health of the forge before and after, and where its API is asked. Without it: https to the host; for packages, the first route.",
     ),
     key(
         "release",

@@ -2,16 +2,21 @@
 //!
 //! A forge tells when something was pushed and never when it was pulled, and has no trash: what is applied is gone. So
 //! `apply` asks, and names the backup.
+//!
+//! Manifests are read on the site's first route. The API is asked where Git is, when the site file says where that is: the
+//! first route may lead nothing but `/v2` to the forge, as the one does that `enable` makes.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use railhead_client::{Http, Registry, Trust};
+use railhead_client::hops::Route;
 use railhead_operate::{Packages, PackagesError};
 use railhead_retention::{InUse, Plan, Question};
 use serde::Serialize;
 
+use super::super::follow_up::forge;
 use super::super::operator::{account, block_on, routes, site_of, warn_of_plain};
+use super::super::remote::reach;
 use super::super::{Context, confirm};
 use super::{Wish, evidence, in_use, print, refused};
 use crate::failure::{Exit, Failure, Result};
@@ -103,10 +108,15 @@ fn packages(context: &Context, wish: &Wish) -> Result<Packages> {
             .hint("name the account with --user, and put its token into RAILHEAD_TOKEN")
     })?;
     let routes = routes(context, &[], &site, host)?;
-    let route = routes.first().ok_or_else(|| Failure::new(Exit::Usage, "there is no route"))?;
-    warn_of_plain(context, &routes[..1]);
-    let trust = route.is_tls().then(|| Trust::system(route.ca.as_deref())).transpose()?;
-    Ok(Packages::new(Registry::new(Http::over(route, trust, TIMEOUT), Some(credentials))))
+    let git = site.release.git.clone().map(|url| Route::new("git", url));
+    let is_elsewhere = git.is_some();
+    let asked: Vec<Route> = routes.iter().take(1).cloned().chain(git).collect();
+    warn_of_plain(context, &asked);
+    let packages = Packages::new(reach(&routes, Some(credentials), TIMEOUT)?);
+    if !is_elsewhere {
+        return Ok(packages);
+    }
+    Ok(packages.with_api(forge(context, &site, host)?.within(TIMEOUT)))
 }
 
 fn failed(error: &PackagesError) -> Failure {
