@@ -19,6 +19,8 @@ const MANIFESTS: u64 = 100_000;
 
 /// Each owner has a repository with a hundred images, one a day; each has four blobs of its own, and all of an owner's
 /// share a base.
+///
+/// What `||` joins stands in brackets: it binds tighter than `%` in SQLite, and less tight in Postgres.
 const FILL: &str = "
     INSERT INTO owner (name_key, name, kind, used_bytes, created_at)
     SELECT 'team' || n, 'team' || n, 'organisation', 400100000, 0 FROM numbers WHERE n < 1000;
@@ -42,7 +44,7 @@ const FILL: &str = "
     SELECT m.repository, b.d, m.id, 0 FROM manifest AS m
     JOIN numbers AS b ON b.n = 400000 + m.repository - (SELECT MIN(id) FROM repository);
     INSERT INTO tag (repository, name, digest, created_at, moved_at)
-    SELECT (SELECT MIN(id) FROM repository) + n / 100, 'v' || n % 100, d, 0, NOW - n % 100 * 86400000
+    SELECT (SELECT MIN(id) FROM repository) + n / 100, 'v' || (n % 100), d, 0, NOW - n % 100 * 86400000
     FROM numbers WHERE n < 100000;";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -88,8 +90,10 @@ fn memory(field: &str) -> u64 {
 fn fill(postgres: bool, now: Timestamp) -> String {
     let last = 4 * MANIFESTS + 999;
     let (numbers, zeros, end) = if postgres {
+        // 64 bits, as every number in SQLite: milliseconds of a hundred days are more than 32 bits hold.
         let series = format!(
-            "SELECT n, 'sha256:' || lpad(to_hex(n), 64, '0') AS d FROM generate_series(0, {last}) AS n"
+            "SELECT n, 'sha256:' || lpad(to_hex(n), 64, '0') AS d
+             FROM generate_series(CAST(0 AS BIGINT), CAST({last} AS BIGINT)) AS n"
         );
         (series, "CAST(repeat('0', 1000) AS BYTEA)", "; ANALYZE")
     } else {
