@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use railhead_catalog::Record;
+use railhead_client::chain;
 use railhead_oci::Digest;
 use serde::Serialize;
 
@@ -191,16 +192,6 @@ impl Verified {
         let backups = backups.iter().map(|id| (*id).to_owned()).collect();
         self.damages.push(Damage { file, what, backups, removed });
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 async fn parts(

@@ -101,3 +101,30 @@ impl Error {
         matches!(self, Self::Connect { .. } | Self::Timeout { .. } | Self::Exchange { .. })
     }
 }
+
+/// An error with all its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_told_once_from_the_outside_in() {
+        let connect = |source| Error::Connect { to: "https://git.example.com".to_owned(), source };
+        let refused = connect(io::Error::other("refused"));
+        assert_eq!(chain(&refused), "cannot connect to https://git.example.com: refused");
+        let deep = connect(io::Error::other(refused));
+        let first = "cannot connect to https://git.example.com";
+        assert_eq!(chain(&deep), format!("{first}: {first}: refused"));
+    }
+}

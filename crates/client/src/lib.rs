@@ -29,7 +29,7 @@ pub use challenge::Challenge;
 pub use connect::{Origin, OriginError, Trust};
 pub use descriptors::{Descriptor, Descriptors, Platform};
 pub use download::Download;
-pub use error::{Error, Result};
+pub use error::{Error, Result, chain};
 pub use http1::{Answer, Body, Http, Pipe, empty, full, pipe, stream};
 pub use listing::{Found, Known};
 pub use packages::Version;

@@ -7,13 +7,11 @@ use std::fmt::Write as _;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
-use railhead_client::{Answer, Credentials, Http, full};
+use railhead_client::{Answer, Credentials, Http, chain, full};
 use railhead_doctor::{Finding, Layer, Severity};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::{Value, json};
-
-use crate::enable::apply::chain;
 
 /// The largest answer that is read.
 const LARGEST: usize = 16 << 20;

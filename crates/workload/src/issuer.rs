@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use http::{Request, StatusCode};
-use railhead_client::{Http, Origin, Trust, empty};
+use railhead_client::{Http, Origin, Trust, chain, empty};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -193,15 +193,4 @@ impl Known {
         }
         Ok(answer.body.to_vec())
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

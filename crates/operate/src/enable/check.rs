@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use railhead_client::chain;
 use secrecy::ExposeSecret as _;
 
 use super::app_ini::AppIni;
@@ -115,7 +116,7 @@ pub(super) fn judge(ini: &AppIni, wanted: &Wanted, plan: &Plan) -> Result<String
 pub fn secrets(scan: Result<Scan, ScanError>, values: &Values, since: Instant) -> Step {
     let scan = match scan {
         Ok(scan) => scan,
-        Err(error) => return step("secrets", since, Outcome::Failed, with_source(&error)),
+        Err(error) => return step("secrets", since, Outcome::Failed, chain(&error)),
     };
     if !scan.leaks.is_empty() {
         let leaks: Vec<String> =
@@ -135,13 +136,6 @@ pub fn secrets(scan: Result<Scan, ScanError>, values: &Values, since: Instant) -
         None => "",
     };
     step("secrets", since, Outcome::Ok, format!("{place}{how}"))
-}
-
-fn with_source(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 /// What is left to be done by hand, with the command, when all that could be done is done.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
 use jiff::Timestamp;
-use railhead_client::{Http, Origin, Trust, full, retry_after};
+use railhead_client::{Http, Origin, Trust, chain, full, retry_after};
 use serde::Serialize;
 
 use super::HubError;
@@ -171,17 +171,6 @@ fn judge(status: StatusCode, why: String, wait: Option<Duration>) -> Answered {
 fn backoff(tries: u32, asked: Option<Duration>) -> Duration {
     let doubled = FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST);
     doubled.max(asked.unwrap_or_default().min(LONGEST_ASKED))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use jiff::Timestamp;
-use railhead_client::{Error, Known, Registry};
+use railhead_client::{Error, Known, Registry, chain};
 use railhead_oci::{Digest, RepositoryName};
 
 use pace::Pace;
@@ -218,15 +218,4 @@ impl Run<'_> {
         let place = self.names.get(*self.places.get(digest)? as usize)?;
         (place != name).then_some(place)
     }
-}
-
-/// An error and what is behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

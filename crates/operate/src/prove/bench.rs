@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::StatusCode;
 use railhead_client::hops::{Route, without_patterns};
-use railhead_client::{Answer, Credentials, Error, Http, Registry, Trust};
+use railhead_client::{Answer, Credentials, Error, Http, Registry, Trust, chain};
 use railhead_doctor::Software;
 use railhead_oci::Digest;
 
@@ -85,10 +85,8 @@ impl From<Error> for Trouble {
             Error::Unexpected { asked, status, what, .. } => unexpected(asked, *status, what),
             _ => error.to_string(),
         };
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            detail = format!("{detail}: {error}");
-            cause = error.source();
+        if let Some(cause) = error.source() {
+            detail = format!("{detail}: {}", chain(cause));
         }
         Self { detail, class }
     }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
+use super::chain;
 use super::database::{self, DatabaseDump};
-use super::health::chain;
 use crate::enable::AppIni;
 
 /// How long a dump may take.

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
-use railhead_client::{Answer, Credentials, Http, full};
+use railhead_client::{Answer, Credentials, Http, chain, full};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -213,15 +213,4 @@ fn read(answer: &Answer) -> Value {
 fn said(answer: &Answer) -> String {
     let message = read(answer)["message"].as_str().map(|message| format!(": {message}")).unwrap_or_default();
     format!("{}{message}", answer.status)
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

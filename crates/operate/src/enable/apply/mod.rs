@@ -30,7 +30,7 @@ use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
-use railhead_client::hops;
+use railhead_client::{chain, hops};
 use railhead_cluster::{Cluster, Kind, kinds};
 use railhead_doctor::Place;
 use serde::Serialize;
@@ -41,7 +41,6 @@ pub use dump::Dump;
 pub use exposure::{Exposure, Way};
 pub use fresh::{Backup, Backups};
 pub use health::Forge;
-pub use health::chain;
 
 use self::change::Change;
 use super::Values;

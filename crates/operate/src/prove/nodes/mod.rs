@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use railhead_client::chain;
 use railhead_client::hops::without_patterns;
 use railhead_cluster::Cluster;
 use railhead_doctor::{Code, Layer, Owners};
@@ -225,12 +226,7 @@ fn trouble(error: &railhead_cluster::Error) -> Trouble {
         Error::Unreachable { .. } | Error::Slow { .. } => Verdict::Unreachable,
         _ => Verdict::Failed,
     };
-    let mut detail = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        detail = format!("{detail}: {error}");
-        cause = error.source();
-    }
+    let mut detail = chain(error);
     if let Some(hint) = error.hint() {
         detail = format!("{detail}; {hint}");
     }
