@@ -36,6 +36,7 @@ pub mod proxies;
 pub mod railhead;
 pub mod random;
 pub mod registry;
+pub mod sealed;
 pub mod server;
 pub mod small_disk;
 pub mod team;

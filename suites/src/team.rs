@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, FORGE_PASSWORD, FORGE_PORT, KEEPER};
 use crate::operator::Operator;
 use crate::program::{Outcome, Program};
+use crate::sealed;
 
 /// The scopes that `enable --apply --backup DIR --file` needs.
 pub const SCOPES: [&str; 4] = ["write:repository", "write:user", "read:package", "write:issue"];
@@ -108,7 +109,7 @@ impl Team {
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path().join("team");
         let key = directory.path().join("key.txt");
-        Program::find("age-keygen").run(["-o", key.to_str().unwrap()]).ok();
+        sealed::make_key(&key);
         let operator = Operator::at(&home, setup.site)
             .with("HOME", directory.path())
             .with("SOPS_AGE_KEY_FILE", &key)
@@ -161,11 +162,7 @@ impl Team {
 
     /// Writes what sops makes of `text`.
     pub fn encrypt(&self, name: &str, text: &str) {
-        let keys = fs::read_to_string(self.directory.path().join("key.txt")).unwrap();
-        let recipient = keys.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
-        let words =
-            ["encrypt", "--age", recipient, "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin"];
-        let encrypted = Program::find("sops").run_with_input(words, text).ok().stdout;
+        let encrypted = sealed::encrypt(&self.directory.path().join("key.txt"), text);
         fs::write(self.path(name), encrypted).unwrap();
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use railhead_suites::{Operator, Outcome, Program};
+use railhead_suites::{Operator, Outcome, Program, sealed};
 
 /// What the encrypted file hides.
 pub const PASSWORD: &str = "Passw0rd!geheim";
@@ -36,7 +36,7 @@ impl Place {
             symlink(Program::find(name).path(), tools.join(name)).unwrap();
         }
         let key = directory.path().join("key.txt");
-        Program::find("age-keygen").run(["-o", key.to_str().unwrap()]).ok();
+        sealed::make_key(&key);
         let operator = Operator::at(&home, &site)
             .with("PATH", tools.display().to_string())
             .with("HOME", directory.path().display().to_string())
@@ -67,11 +67,7 @@ impl Place {
 
     /// Writes what sops makes of `text`, which is never in the repository.
     pub fn encrypt(&self, name: &str, text: &str) {
-        let keys = fs::read_to_string(self.directory.path().join("key.txt")).unwrap();
-        let recipient = keys.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
-        let words =
-            ["encrypt", "--age", recipient, "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin"];
-        let encrypted = Program::find("sops").run_with_input(words, text).ok().stdout;
+        let encrypted = sealed::encrypt(&self.directory.path().join("key.txt"), text);
         self.write(name, &encrypted);
     }
 
