@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+/// How old the last good run may be; none where nobody can say. A day more than the longest wait: a run may take hours.
+pub fn allowed(schedule: &str) -> Option<SignedDuration> {
+    Some(SignedDuration::from_hours(24 * (gap(schedule)? + 1)))
+}
+
 /// Why the last good run is too long ago; none where it is not, or where nobody can say.
 pub fn stale(schedule: &str, last: &str, now: Timestamp) -> Option<String> {
     let last: Timestamp = last.parse().ok()?;
     let age = now.duration_since(last);
-    let days = gap(schedule)?;
-    // A day more than the longest wait: a run may take hours.
-    (age > SignedDuration::from_hours(24 * (days + 1)))
+    (age > allowed(schedule)?)
         .then(|| format!("its last good run, of {last:.0}, is {} days ago", age.as_hours() / 24))
 }
 
@@ -38,7 +41,7 @@ fn gap(schedule: &str) -> Option<i64> {
 /// The step of a field that has one, 1 for `*`; none where the field lists times.
 fn every(field: &str) -> Option<i64> {
     match field.split_once('/') {
-        Some(("*" | "?", step)) => step.parse().ok().filter(|step| *step > 0),
+        Some(("*" | "?", step)) => step.parse::<i64>().ok().filter(|step| (1..=31).contains(step)),
         None if ["*", "?"].contains(&field) => Some(1),
         _ => None,
     }
@@ -66,6 +69,7 @@ mod tests {
             ("@yearly", None),
             ("@every 720h", None),
             ("0 3 */0 * *", Some(31)),
+            ("0 3 */9000000000000000000 * *", Some(31)),
             ("", None),
             ("nightly", None),
         ] {

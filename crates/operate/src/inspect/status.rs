@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::inventory::{Covers, Inventory};
+use super::pace::allowed;
 use super::route::winner;
 use crate::evidence::{Archive, Evidence, EvidenceError, Kind};
 
 /// A proof that is older than this should be made anew.
 const PROOF: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// A backup that is older than this is one that was forgotten.
+/// A backup that is older than this is one that was forgotten, where no schedule says how often one is made.
 const BACKUP: SignedDuration = SignedDuration::from_hours(48);
 /// A certificate that ends within this is worth a word.
 const CERTIFICATE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -196,31 +197,93 @@ fn proof(kept: &Kept, now: Timestamp) -> Line {
     }
 }
 
-/// The newest of what the cluster does and what Railhead did.
+/// The newest of what the cluster does and what Railhead did. Its own schedule says how old it may be; where it has none, as
+/// one that somebody makes by hand, the shortest that there is.
 fn backup(inventory: &Inventory, kept: &Kept) -> Line {
-    let of_cluster = inventory.backups.iter().filter(|backup| backup.covers == Covers::Packages);
-    let newest = of_cluster
-        .filter_map(|backup| {
-            Some((backup.last.as_deref()?.parse::<Timestamp>().ok()?, backup.object.clone()))
-        })
-        .max();
-    let own = kept
-        .backup
-        .as_ref()
-        .filter(|backup| backup.ok)
-        .map(|backup| (backup.time, "railhead backup".to_owned()));
-    match newest.max(own) {
-        None => line("backup", State::Attention, "no backup of the package data is known"),
-        Some((time, by)) => {
-            let age = inventory.time.duration_since(time);
-            let state = if age > BACKUP { State::Attention } else { State::Good };
-            line("backup", state, format!("{time:.0} by {by}, {} ago", days(age)))
-        }
-    }
+    let of_cluster = || inventory.backups.iter().filter(|backup| backup.covers == Covers::Packages);
+    let made = of_cluster().filter_map(|backup| {
+        let time = backup.last.as_deref()?.parse::<Timestamp>().ok()?;
+        Some((time, backup.object.as_str(), allowed(&backup.schedule)))
+    });
+    let own = kept.backup.iter().filter(|backup| backup.ok).map(|own| (own.time, "railhead backup", None));
+    let Some((time, by, own_limit)) = made.chain(own).max_by_key(|(time, ..)| *time) else {
+        return line("backup", State::Attention, "no backup of the package data is known");
+    };
+    let shortest = || of_cluster().filter_map(|backup| allowed(&backup.schedule)).min();
+    let limit = own_limit.or_else(shortest).unwrap_or(BACKUP);
+    let age = inventory.time.duration_since(time);
+    let state = if age > limit { State::Attention } else { State::Good };
+    line("backup", state, format!("{time:.0} by {by}, {} ago", days(age)))
 }
 
 /// A span in hours or days.
 fn days(span: SignedDuration) -> String {
     let hours = span.as_hours().abs();
     if hours < 48 { format!("{hours} h") } else { format!("{} days", hours / 24) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::collect::{Collected, Wanted};
+    use super::super::inventory::{Backup, inventory};
+    use super::*;
+
+    const DAILY: &str = "0 3 * * *";
+    const WEEKLY: &str = "0 3 * * 0";
+
+    /// Noon of a day in May.
+    fn noon(day: u8) -> Timestamp {
+        format!("2026-05-{day:02}T12:00:00Z").parse().unwrap()
+    }
+
+    fn made(schedule: &str, day: u8) -> Backup {
+        Backup {
+            object: format!("CronJob default/{schedule}"),
+            schedule: schedule.to_owned(),
+            covers: Covers::Packages,
+            why: String::new(),
+            last: Some(noon(day).to_string()),
+            trouble: None,
+        }
+    }
+
+    /// On the 20th, with what the cluster made, and what Railhead made on a day.
+    fn on_the_20th(backups: Vec<Backup>, own: Option<u8>) -> State {
+        let mut seen = inventory(&Collected::default(), &Wanted::default(), None);
+        seen.time = noon(20);
+        seen.backups = backups;
+        let own = own.map(|day| {
+            let evidence = Evidence::new(Kind::Backup, "git.example.com", true, &json!({})).unwrap();
+            Evidence { time: noon(day), ..evidence }
+        });
+        backup(&seen, &Kept { proof: None, backup: own }).state
+    }
+
+    #[test]
+    fn a_backup_may_be_as_old_as_its_schedule_lets_it_get() {
+        for (schedule, day, state) in [
+            (DAILY, 18, State::Good),
+            (DAILY, 17, State::Attention),
+            (WEEKLY, 12, State::Good),
+            (WEEKLY, 11, State::Attention),
+            ("at times", 18, State::Good),
+            ("at times", 17, State::Attention),
+        ] {
+            assert_eq!(on_the_20th(vec![made(schedule, day)], None), state, "{schedule} on the {day}th");
+        }
+        assert_eq!(on_the_20th(vec![made(DAILY, 10), made(WEEKLY, 15)], None), State::Good);
+        assert_eq!(on_the_20th(vec![made(DAILY, 17), made(WEEKLY, 15)], None), State::Attention);
+    }
+
+    #[test]
+    fn a_backup_without_a_schedule_goes_by_the_shortest_that_there_is() {
+        assert_eq!(on_the_20th(Vec::new(), Some(18)), State::Good);
+        assert_eq!(on_the_20th(Vec::new(), Some(17)), State::Attention);
+        assert_eq!(on_the_20th(vec![made(WEEKLY, 1)], Some(13)), State::Good);
+        assert_eq!(on_the_20th(vec![made(WEEKLY, 1), made(DAILY, 1)], Some(13)), State::Attention);
+        let database = Backup { covers: Covers::Database, ..made(WEEKLY, 19) };
+        assert_eq!(on_the_20th(vec![database], Some(13)), State::Attention);
+    }
 }
