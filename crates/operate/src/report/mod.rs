@@ -6,8 +6,10 @@
 mod enabled;
 mod history;
 mod keeping;
+mod looked;
 mod page;
 mod tasks;
+mod using;
 mod workplan;
 
 use jiff::Timestamp;
