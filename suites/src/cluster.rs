@@ -248,18 +248,27 @@ impl Cluster {
     /// Starts Traefik as the ingress controller of the class `traefik`, on the node's ports 80 and 443.
     pub fn traefik(&self) -> Server {
         self.apply(CLASS);
+        self.start_traefik("--providers.kubernetesingress=true", "ingress")
+    }
+
+    /// The same for routes of its own kind. All of its kinds have to be defined: it takes up none before it can list each.
+    pub fn traefik_of_own_kinds(&self) -> Server {
+        self.start_traefik("--providers.kubernetescrd=true", "crd")
+    }
+
+    /// With one provider, which is in Traefik's package of that name.
+    fn start_traefik(&self, provider: &str, package: &str) -> Server {
         let words = [
             "--entrypoints.web.address=:80",
             "--entrypoints.websecure.address=:443",
             "--entrypoints.websecure.http.tls=true",
-            "--providers.kubernetesingress=true",
+            provider,
             "--log.level=INFO",
         ];
         // It takes the API server of the kubeconfig, as it does nowhere but in tests.
         let mut server = Server::start("traefik", self.tool("traefik").command(words));
-        server.wait_for("its provider", |log| {
-            log.contains("Starting provider *ingress.Provider").then_some(())
-        });
+        let started = format!("Starting provider *{package}.Provider");
+        server.wait_for("its provider", |log| log.contains(&started).then_some(()));
         server
     }
 

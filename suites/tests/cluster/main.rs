@@ -7,10 +7,12 @@
 
 mod codes;
 mod in_use;
+mod ingress_route;
 mod inspect;
 mod nodes;
 mod one_host;
 mod others;
+mod rules;
 mod through;
 mod workload;
 

@@ -145,7 +145,8 @@ fn database_run(cluster: &Cluster, name: &str, hours: i64) {
     cluster.set_status(&path, &json!({"phase": "completed", "stoppedAt": hours_ago(hours)}));
 }
 
-fn evidence<'a>(found: &'a Value, code: &str) -> Vec<&'a str> {
+/// What a finding is founded on; it has to be there.
+pub fn evidence<'a>(found: &'a Value, code: &str) -> Vec<&'a str> {
     let findings = found["findings"].as_array().unwrap();
     let finding = findings.iter().find(|finding| finding["code"] == code);
     let finding = finding.unwrap_or_else(|| panic!("no {code} in {:?}", codes(found)));

@@ -358,6 +358,22 @@ fn each_change_has_its_findings_and_no_other() {
 }
 
 #[test]
+fn a_forge_that_is_not_meant_is_named_and_its_release_is_not_said_to_be_empty() {
+    let mut collected = seed();
+    collected.records.push(record("team", 1, "deployed"));
+    let other = "Deployment default/gitea runs a forge, and is not the one that is meant";
+    let wanted = |namespace: &str| Wanted { namespace: Some(namespace.into()), ..Wanted::default() };
+    for (namespace, evidence) in [
+        ("team", &["the release team/gitea of gitea-12.5.0 has no workload", other][..]),
+        ("nobody", &[other][..]),
+    ] {
+        let found = findings(&collected, &wanted(namespace));
+        assert_eq!(found[0].code.as_str(), "RH-RELEASE-NONE", "{namespace}");
+        assert_eq!(found[0].evidence, evidence, "{namespace}");
+    }
+}
+
+#[test]
 fn files_and_release_are_compared() {
     let file = |text: &str| ValuesFile::parse("values.yaml".into(), text).unwrap();
     let same = "gitea: {config: {server: {ROOT_URL: 'http://git.example.com'}}}";

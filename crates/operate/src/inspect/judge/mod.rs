@@ -9,7 +9,7 @@ use railhead_doctor::{Code, Finding, Owners};
 
 use self::text::{drift, ingress, names, namespaces, size, words};
 use super::collect::{Collected, Wanted};
-use super::inventory::{Certificate, Covers, Forge, Inventory, Route};
+use super::inventory::{Certificate, Covers, Forge, Inventory, Release, Route};
 use super::route::winner;
 use super::storage::room;
 
@@ -28,7 +28,7 @@ pub fn judge(
 ) -> Vec<Finding> {
     let mut judge = Judge { inventory, owners, host, findings: Vec::new() };
     match &inventory.forge {
-        None => judge.no_forge(),
+        None => judge.no_forge(wanted),
         Some(forge) => {
             judge.releases(forge, wanted);
             judge.settings(collected);
@@ -76,18 +76,21 @@ impl Judge<'_> {
         self.host.map(|host| host.split(':').next().unwrap_or(host))
     }
 
-    fn no_forge(&mut self) {
-        let mut evidence: Vec<String> = self
-            .inventory
-            .releases
+    /// Only releases that are meant are said to be empty: another one has its workload, which is named instead.
+    fn no_forge(&mut self, wanted: &Wanted) {
+        let inventory = self.inventory;
+        let is_meant = |release: &&Release| {
+            wanted.namespace.as_ref().is_none_or(|meant| *meant == release.namespace)
+                && wanted.release.as_ref().is_none_or(|meant| *meant == release.name)
+        };
+        let empty = inventory.releases.iter().filter(is_meant).map(|release| {
+            format!("the release {}/{} of {} has no workload", release.namespace, release.name, release.chart)
+        });
+        let elsewhere = inventory
+            .others
             .iter()
-            .map(|release| {
-                format!(
-                    "the release {}/{} of {} has no workload",
-                    release.namespace, release.name, release.chart
-                )
-            })
-            .collect();
+            .map(|other| format!("{other} runs a forge, and is not the one that is meant"));
+        let mut evidence: Vec<String> = empty.chain(elsewhere).collect();
         if evidence.is_empty() {
             evidence
                 .push(format!("the context {} shows no image of Gitea or Forgejo", self.inventory.context));
