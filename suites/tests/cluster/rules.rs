@@ -17,7 +17,7 @@ use super::others::evidence;
 use super::{SHARED, alone};
 
 /// How long the cluster may take for one step.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Packages are off, repositories do not show them, and nothing stays.
 const OFF: &str = "
@@ -106,7 +106,7 @@ fn a_release_is_told_as_its_records_and_its_secrets_have_it() {
     assert_eq!(unfinished[1], "the last good revision is 1");
     // The command that it says is the one that helps.
     let fix = finding(&found, "RH-RELEASE-UNFINISHED")["fix"].as_str().unwrap();
-    let command = fix.lines().last().unwrap();
+    let command = fix.lines().next_back().unwrap();
     assert_eq!(command, "helm rollback gitea 1 -n rules --wait");
     helm(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert_none(&look(&off), &["RH-RELEASE-DRIFT", "RH-RELEASE-UNFINISHED"]);
