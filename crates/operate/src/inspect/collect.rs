@@ -64,6 +64,8 @@ pub struct Wanted {
     pub values: Vec<ValuesFile>,
     /// A Makefile that deploys it: its name and its text.
     pub makefile: Option<(String, String)>,
+    /// Whether the registry of the host is not the forge's own, but one beside it.
+    pub beside: bool,
 }
 
 /// What was read.

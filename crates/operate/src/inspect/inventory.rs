@@ -34,6 +34,9 @@ pub struct Inventory {
     pub kubernetes: String,
     /// The forge that is meant; none if none was found.
     pub forge: Option<Forge>,
+    /// Whether the registry of the host is not the forge's own, but one beside it, as the site file says.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
     /// The Helm releases of forges, the one of the forge first.
     pub releases: Vec<Release>,
     /// Other workloads that run a forge.
@@ -220,6 +223,7 @@ pub fn inventory(collected: &Collected, wanted: &Wanted, before: Option<&(Timest
         context: collected.context.clone(),
         server: collected.server.clone(),
         kubernetes: collected.kubernetes.clone(),
+        beside: wanted.beside,
         releases: releases(collected, wanted, workload.as_ref()),
         others: others.filter(|other| Some(other) != own.as_ref()).collect(),
         settings: ini.map(settings).unwrap_or_default(),

@@ -404,6 +404,25 @@ fn two_inspections_tell_when_the_volume_is_full() {
 }
 
 #[test]
+fn a_registry_beside_the_forge_is_where_the_host_leads() {
+    let mut collected = seed();
+    put(
+        &mut collected,
+        &kinds::INGRESS,
+        ingress("/v2", "railhead", &json!([{"hosts": [HOST], "secretName": "tls"}])),
+    );
+    let ports = json!({"metadata": {"name": "railhead", "namespace": "default"}, "spec": {"ports": [{"port": 5050}]}});
+    put(&mut collected, &kinds::SERVICE, ports);
+    let beside = Wanted { beside: true, ..Wanted::default() };
+    assert!(codes(&collected, &Wanted::default()).contains(&"RH-ROUTE-ABSENT"));
+    assert!(!codes(&collected, &beside).contains(&"RH-ROUTE-ABSENT"));
+    // Nothing leads there: it is no forge's Ingress that would help.
+    let found = findings(&seed(), &beside);
+    let absent = found.iter().find(|finding| finding.code.as_str() == "RH-ROUTE-ABSENT").unwrap();
+    assert!(!absent.fix.contains("gitea-http"), "{}", absent.fix);
+}
+
+#[test]
 fn the_status_has_always_the_same_lines() {
     let mut collected = seed();
     let states = |collected: &Collected, host: Option<&str>| {

@@ -186,6 +186,11 @@ impl Site {
         &self.routes
     }
 
+    /// Whether the registry is one beside the forge, as Railhead on the forge's own host.
+    pub fn has_registry_beside(&self) -> bool {
+        matches!(self.forge, Some(Forge::Railhead | Forge::Distribution))
+    }
+
     /// Who owns which layer.
     pub fn owners(&self) -> &Owners {
         &self.owners

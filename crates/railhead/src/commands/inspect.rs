@@ -98,7 +98,7 @@ impl Inspect {
         if let Some(directory) = &self.evidence {
             site.evidence.clone_from(directory);
         }
-        let wanted = self.wanted()?;
+        let wanted = self.wanted(&site)?;
         let access = self.cluster.access(&site);
         let collected = block_on(async {
             let cluster = Cluster::connect(&access).await?;
@@ -150,7 +150,7 @@ impl Inspect {
         }
     }
 
-    fn wanted(&self) -> Result<Wanted> {
+    fn wanted(&self, site: &Site) -> Result<Wanted> {
         let values = self.values.iter().map(|path| ValuesFile::read(path)).collect::<Result<_, _>>();
         let makefile = self.makefile.as_ref().map(|path| {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -163,6 +163,7 @@ impl Inspect {
             release: self.release.clone(),
             values: values?,
             makefile: makefile.transpose()?,
+            beside: site.has_registry_beside(),
         })
     }
 

@@ -39,7 +39,8 @@ impl Status {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<ExitCode> {
         let site = context.site()?;
-        let wanted = Wanted { namespace: self.namespace, ..Wanted::default() };
+        let beside = site.has_registry_beside();
+        let wanted = Wanted { namespace: self.namespace, beside, ..Wanted::default() };
         let access = self.cluster.access(&site);
         let collected = block_on(async { collect(&Cluster::connect(&access).await?, &wanted).await })??;
         let inventory = inventory(&collected, &wanted, None);

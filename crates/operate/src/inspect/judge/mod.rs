@@ -223,7 +223,7 @@ impl Judge<'_> {
         if let Some(host) = self.host_name().map(str::to_owned) {
             let taken = winner(&inventory.routes, &host, "/v2/");
             match taken {
-                Some(route) if is_own(route) => self.own_route(route),
+                Some(route) if is_own(route) || inventory.beside => self.own_route(route),
                 // It was meant to lead to the forge, and is found below.
                 Some(route) if route.ready.is_none() => {}
                 taken => {
@@ -244,7 +244,7 @@ impl Judge<'_> {
                         Code::RouteAbsent,
                         vec![host.clone()],
                         evidence,
-                        Some(ingress(&host, forge, inventory)),
+                        (!inventory.beside).then(|| ingress(&host, forge, inventory)),
                     );
                 }
             }
@@ -286,8 +286,9 @@ impl Judge<'_> {
 
     fn own_route(&mut self, route: &Route) {
         if !route.tls {
+            let to = if self.inventory.beside { "registry" } else { "forge" };
             let evidence = vec![format!(
-                "{} leads {} to the forge, and has no TLS for the host",
+                "{} leads {} to the {to}, and has no TLS for the host",
                 route.object,
                 route.words()
             )];

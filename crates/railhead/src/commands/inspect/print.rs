@@ -220,6 +220,7 @@ mod tests {
     fn inventory() -> Inventory {
         let text = str::to_owned;
         Inventory {
+            beside: false,
             time: "2026-05-19T12:00:00Z".parse().unwrap(),
             context: text("default"),
             server: text("https://10.0.0.1:6443"),
