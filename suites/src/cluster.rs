@@ -248,16 +248,27 @@ impl Cluster {
     /// Starts Traefik as the ingress controller of the class `traefik`, on the node's ports 80 and 443.
     pub fn traefik(&self) -> Server {
         self.apply(CLASS);
-        self.start_traefik("--providers.kubernetesingress=true", "ingress")
+        self.start_traefik("--providers.kubernetesingress=true", "ingress", &[])
+    }
+
+    /// The same, with the certificate of the cluster's hosts for every name, as where all of a domain has one.
+    pub fn traefik_with_certificate(&self) -> Server {
+        self.apply(CLASS);
+        let (chain, key) = (self.path("pki/hosts.crt"), self.path("pki/hosts.key"));
+        let pair = format!("{{certFile: '{}', keyFile: '{}'}}", chain.display(), key.display());
+        let file = self.path("traefik.yaml");
+        fs::write(&file, format!("tls: {{stores: {{default: {{defaultCertificate: {pair}}}}}}}\n")).unwrap();
+        let more = format!("--providers.file.filename={}", file.display());
+        self.start_traefik("--providers.kubernetesingress=true", "ingress", &[&more])
     }
 
     /// The same for routes of its own kind. All of its kinds have to be defined: it takes up none before it can list each.
     pub fn traefik_of_own_kinds(&self) -> Server {
-        self.start_traefik("--providers.kubernetescrd=true", "crd")
+        self.start_traefik("--providers.kubernetescrd=true", "crd", &[])
     }
 
     /// With one provider, which is in Traefik's package of that name.
-    fn start_traefik(&self, provider: &str, package: &str) -> Server {
+    fn start_traefik(&self, provider: &str, package: &str, more: &[&str]) -> Server {
         let words = [
             "--entrypoints.web.address=:80",
             "--entrypoints.websecure.address=:443",
@@ -266,6 +277,7 @@ impl Cluster {
             "--log.level=INFO",
         ];
         // It takes the API server of the kubeconfig, as it does nowhere but in tests.
+        let words = words.iter().chain(more);
         let mut server = Server::start("traefik", self.tool("traefik").command(words));
         let started = format!("Starting provider *{package}.Provider");
         server.wait_for("its provider", |log| log.contains(&started).then_some(()));

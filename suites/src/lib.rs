@@ -4,7 +4,7 @@
 //! its log, [`Railhead`] launches the product, [`Peer`] another registry to check the drivers against, [`TestCa`] makes the
 //! certificates, [`image`] and [`layout`] make the images, [`http`] speaks to the server without any client's help.
 //! Tests that kill the server share [`Gate`] and [`leftovers`]; [`Bucket`] is an S3 server of a test's own; [`Cluster`] is a real
-//! Kubernetes of one node, and a [`Team`] has its forge in it.
+//! Kubernetes of one node, a [`Team`] has its forge in it, and [`one_host`] puts Railhead before that forge.
 //! For the fault bench there are [`Forge`] and [`Distribution`], real [`proxies`] before them, [`Breaker`] which breaks what no
 //! proxy breaks, [`certificates`] of every kind, and [`doctor()`] which runs the command and reads what it said.
 //!
@@ -29,6 +29,7 @@ pub mod image;
 pub mod layout;
 pub mod leftovers;
 pub mod loopback;
+pub mod one_host;
 pub mod operator;
 pub mod peer;
 pub mod program;
