@@ -41,7 +41,12 @@ pub enum Target {
     TimesNginx(f64),
     /// So many times what SHA-256 of the same bytes needs in the same run.
     TimesHash(f64),
+    /// So many times what Railhead with accounts of its own needs in the same run.
+    TimesLocal(f64),
 }
+
+/// What a pull may cost with the accounts of a forge.
+pub const WITH_FORGE: Target = Target::TimesLocal(1.1);
 
 impl Metric {
     /// Every metric, in the order of the table.
@@ -91,6 +96,11 @@ impl Metric {
             Self::MemoryRest => "resident at rest, MiB",
             Self::MemoryPushes => "resident during 64 pushes, MiB",
         }
+    }
+
+    /// Whether it is part of a pull, which a forge's accounts are to make no dearer.
+    pub const fn is_pull(self) -> bool {
+        matches!(self, Self::Pull | Self::ManifestGet | Self::ManifestHead | Self::BlobHead | Self::BlobGet)
     }
 
     /// What Railhead is held to.
@@ -171,6 +181,7 @@ impl Figures {
             Target::AtMost(bound) => Some(bound),
             Target::TimesNginx(times) => Some(self.median(metric, Kind::Nginx)? * times),
             Target::TimesHash(times) => Some(self.hash()? * times),
+            Target::TimesLocal(times) => Some(self.median(metric, Kind::Railhead)? * times),
         }
     }
 
@@ -185,7 +196,20 @@ impl Figures {
                 }
             }
         }
+        let dearer = self.with_forge().into_iter().filter(|(_, _, met)| !met);
+        missed.extend(dearer.map(|(metric, ..)| (metric, WITH_FORGE)));
         missed
+    }
+
+    /// What each part of a pull costs with a forge's accounts, in times of what it costs with local ones, and whether that is
+    /// within [`WITH_FORGE`].
+    pub fn with_forge(&self) -> Vec<(Metric, f64, bool)> {
+        let ratio = |metric| {
+            let value = self.median(metric, Kind::RailheadForge)?;
+            let local = self.median(metric, Kind::Railhead)?;
+            Some((metric, value / local, value <= self.bound(metric, WITH_FORGE)?))
+        };
+        Metric::ALL.into_iter().filter(|metric| metric.is_pull()).filter_map(ratio).collect()
     }
 }
 
@@ -217,5 +241,19 @@ mod tests {
         assert!(figures.missed().is_empty());
         figures.add(Metric::Pull, Kind::Nginx, sample(1.0));
         assert_eq!(figures.missed(), [(Metric::Pull, Target::TimesNginx(1.0))]);
+    }
+
+    #[test]
+    fn a_pull_with_a_forges_accounts_is_held_to_one_with_local_ones() {
+        let sample = |value| Sample { value, cost: None, amount: 1.0 };
+        let mut figures = Figures::default();
+        figures.add(Metric::BlobGet, Kind::RailheadForge, sample(2.0));
+        assert!(figures.with_forge().is_empty(), "nothing to compare with");
+        figures.add(Metric::BlobGet, Kind::Railhead, sample(1.0));
+        for kind in [Kind::Railhead, Kind::RailheadForge] {
+            figures.add(Metric::Image, kind, sample(1.0));
+        }
+        assert_eq!(figures.with_forge(), [(Metric::BlobGet, 2.0, false)]);
+        assert_eq!(figures.missed(), [(Metric::BlobGet, WITH_FORGE)]);
     }
 }

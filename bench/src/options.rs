@@ -11,7 +11,8 @@ use crate::work::Work;
 pub const HELP: &str = "\
 Usage: cargo xtask bench [OPTIONS]
 
-  --only LIST      servers to run: railhead,nginx,distribution,docker-registry,gitea   [default: all found]
+  --only LIST      servers to run: railhead,nginx,distribution,docker-registry,gitea   [default: all of these found]
+                   or railhead-forge, which is railhead with the accounts of a gitea
   --work LIST      push,pull,manifest,blob,image,tags,start,memory                     [default: all]
   --quick          a quarter of the bytes, a tenth of the manifests, two rounds
   --json FILE      write every sample as JSON too
@@ -92,7 +93,7 @@ impl Options {
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let mut arguments = arguments;
         let mut options = Self {
-            only: Kind::ALL.to_vec(),
+            only: Kind::USUAL.to_vec(),
             work: Work::ALL.to_vec(),
             scale: Scale::FULL,
             quick: false,

@@ -44,6 +44,14 @@ pub fn render(figures: &Figures, options: &Options) -> String {
     if let Some(hash) = figures.hash() {
         let _ = writeln!(text, "\nSHA-256 alone, on the same bytes: {} CPU s/GiB.", number(hash));
     }
+    for (metric, times, met) in figures.with_forge() {
+        let verdict = if met { "met" } else { "**missed**" };
+        let _ = writeln!(
+            text,
+            "\nWith the accounts of a forge, {}: {times:.2} × local accounts (≤ 1.1 ×: {verdict}).",
+            metric.title()
+        );
+    }
     for note in &figures.notes {
         let _ = writeln!(text, "\n{note}");
     }
@@ -101,12 +109,13 @@ fn verdicts(figures: &Figures, metric: Metric) -> String {
             Target::AtMost(bound) => format!("≤ {bound}"),
             Target::TimesNginx(times) => format!("≤ {times} × nginx"),
             Target::TimesHash(times) => format!("≤ {times} × SHA-256 alone"),
+            Target::TimesLocal(times) => format!("≤ {times} × local accounts"),
         };
         let Some(value) = figures.median(metric, Kind::Railhead) else { return claim };
         let Some(bound) = figures.bound(metric, *target) else { return claim };
         let times = match target {
             Target::AtMost(_) => String::new(),
-            Target::TimesNginx(times) | Target::TimesHash(times) => {
+            Target::TimesNginx(times) | Target::TimesHash(times) | Target::TimesLocal(times) => {
                 format!(" ({:.2} ×)", value / bound * times)
             }
         };

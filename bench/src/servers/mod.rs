@@ -2,6 +2,7 @@
 //! gets an account; everything else is the same for all of them, down to the URLs.
 
 mod distribution;
+mod forge;
 mod gitea;
 mod nginx;
 mod railhead;
@@ -31,11 +32,22 @@ pub enum Kind {
     DockerRegistry,
     /// The registry inside a Gitea.
     Gitea,
+    /// This project with the accounts of a Gitea instead of its own.
+    RailheadForge,
 }
 
 impl Kind {
     /// Every kind, in the order of the table's columns.
-    pub const ALL: [Self; 5] =
+    pub const ALL: [Self; 6] = [
+        Self::Railhead,
+        Self::Nginx,
+        Self::Distribution,
+        Self::DockerRegistry,
+        Self::Gitea,
+        Self::RailheadForge,
+    ];
+    /// Those that run when none is named.
+    pub const USUAL: [Self; 5] =
         [Self::Railhead, Self::Nginx, Self::Distribution, Self::DockerRegistry, Self::Gitea];
 
     /// Its name in `--only`.
@@ -46,6 +58,7 @@ impl Kind {
             Self::Distribution => "distribution",
             Self::DockerRegistry => "docker-registry",
             Self::Gitea => "gitea",
+            Self::RailheadForge => "railhead-forge",
         }
     }
 
@@ -54,7 +67,9 @@ impl Kind {
         match self {
             Self::Railhead => "built by `cargo xtask bench`",
             Self::Nginx | Self::Distribution | Self::DockerRegistry => "`tools/install bench`",
-            Self::Gitea => "optional: put `gitea` and its `gitea-static` into the tools directory",
+            Self::Gitea | Self::RailheadForge => {
+                "optional: put `gitea` and its `gitea-static` into the tools directory"
+            }
         }
     }
 
@@ -65,6 +80,7 @@ impl Kind {
             Self::Distribution => &distribution::Distribution { program: "registry" },
             Self::DockerRegistry => &distribution::Distribution { program: "docker-registry" },
             Self::Gitea => &gitea::Gitea,
+            Self::RailheadForge => &forge::RailheadForge,
         }
     }
 }
@@ -77,6 +93,10 @@ trait Recipe {
     fn version(&self, program: &Path) -> Result<String>;
     /// Writes its configuration into `home` and says how to start it in the foreground.
     fn command(&self, program: &Path, home: &Path, address: SocketAddr) -> Result<Command>;
+    /// A server that it needs, and where that listens. It is not measured.
+    fn companion(&self, _home: &Path) -> Result<Option<(Command, SocketAddr)>> {
+        Ok(None)
+    }
     /// Makes an account `bench` on the running server; `None` when the server has no access control.
     fn enroll(&self, _program: &Path, _home: &Path) -> Result<Option<Login>> {
         Ok(None)
@@ -94,6 +114,7 @@ pub struct Server {
     address: SocketAddr,
     login: Option<Login>,
     process: Option<Process>,
+    companion: Option<Process>,
 }
 
 impl Server {
@@ -111,6 +132,7 @@ impl Server {
             address: free_address()?,
             login: None,
             process: None,
+            companion: None,
         }))
     }
 
@@ -141,22 +163,39 @@ impl Server {
     /// Starts it and asks for `path` until it is answered with 200 or 401; the time that took.
     pub fn start_until_answer(&mut self, path: &str) -> Result<Duration> {
         ensure!(self.process.is_none(), "{} is already running", self.kind.key());
-        let mut command = self.kind.recipe().command(&self.program, &self.home, self.address)?;
-        let log = self.home.join("output.log");
+        if self.companion.is_none()
+            && let Some((command, address)) = self.kind.recipe().companion(&self.home)?
+        {
+            self.companion = Some(self.launch(command, "companion.log", address, "/v2/")?.0);
+        }
+        let command = self.kind.recipe().command(&self.program, &self.home, self.address)?;
+        let (process, took) = self.launch(command, "output.log", self.address, path)?;
+        self.process = Some(process);
+        Ok(took)
+    }
+
+    /// Starts `command` and waits until what listens at `address` answers to `path`.
+    fn launch(
+        &self,
+        mut command: Command,
+        log: &str,
+        address: SocketAddr,
+        path: &str,
+    ) -> Result<(Process, Duration)> {
+        let log = self.home.join(log);
         let mut process = Process::start(&mut command, &log)?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).into_bytes();
-        let took = loop {
-            if answers(self.address, &request) {
-                break process.started.elapsed();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes();
+        loop {
+            if answers(address, &request) {
+                let took = process.started.elapsed();
+                return Ok((process, took));
             }
             process.check().with_context(|| format!("{}: see {}", self.kind.key(), log.display()))?;
             if process.started.elapsed() > Duration::from_mins(1) {
                 bail!("{} does not answer after 60 s", self.kind.key());
             }
             std::thread::sleep(Duration::from_micros(500));
-        };
-        self.process = Some(process);
-        Ok(took)
+        }
     }
 
     /// Its running process.

@@ -153,7 +153,7 @@ impl Bench<'_> {
 /// Requests in a round. Those that cost milliseconds need fewer of them for a figure as steady.
 fn requests(server: &Server, scale: Scale) -> usize {
     match server.kind {
-        Kind::Railhead | Kind::Nginx => scale.requests,
+        Kind::Railhead | Kind::RailheadForge | Kind::Nginx => scale.requests,
         Kind::Distribution | Kind::DockerRegistry | Kind::Gitea => scale.requests / 5,
     }
 }
