@@ -8,6 +8,7 @@ use railhead_forge::Forge;
 
 use crate::audit::Audit;
 use crate::bearer::Key;
+use crate::former_names::FormerNames;
 use crate::generation::Generation;
 use crate::password::Passwords;
 use crate::remember::Remembered;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub passwords: Passwords,
     pub throttle: Throttle,
     pub generation: Generation,
+    pub former_names: FormerNames,
     pub remembered: Remembered,
     pub uses: Uses,
     pub audit: Audit,
@@ -61,6 +63,7 @@ impl Access {
             passwords: Passwords::new(settings.password_cost).await?,
             throttle: Throttle::new(settings.throttle),
             generation: Generation::new(poll_every, settings.forge.clone()),
+            former_names: FormerNames::default(),
             remembered: Remembered::new(),
             uses: Uses::default(),
             audit: Audit::new(catalog.clone(), AUDIT_WAITING),

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bootstrap;
+mod forge_owners;
 mod organisations;
 mod repositories;
 mod tokens;
@@ -17,6 +18,7 @@ use railhead_oci::RepositoryName;
 use serde_json::Value;
 
 pub use bootstrap::Bootstrap;
+pub use forge_owners::OnForge;
 pub use tokens::TokenInfo;
 
 use crate::audit::{Act, Outcome};

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use railhead_catalog::{Error as CatalogError, OwnerId, OwnerKind, Timestamp};
-use railhead_forge::{Forge, Found, Login, Person};
+use railhead_forge::{Forge, Found, Login, OwnerFacts, Person};
 use secrecy::ExposeSecret as _;
 
 use crate::authenticate::{account, disabled};
@@ -146,11 +146,7 @@ impl Access {
             Ok(found) if found.disabled => Err(disabled().into()),
             Ok(found) => {
                 if let Some(from) = found.renamed_from {
-                    tracing::info!(from, to = name, "the forge renamed an owner; its repositories are renamed with it");
-                    // An older answer with the former name must not rename it back, nor be of who has that name now.
-                    forge.forget();
-                    self.0.settings.renamed.happened();
-                    self.0.generation.bump();
+                    self.was_renamed(forge, &from, name);
                 }
                 Ok(found.owner)
             }
@@ -170,6 +166,27 @@ impl Access {
             .into()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Renames an owner that the forge has under another name than it has here; false when it has the same, or none here.
+    pub(crate) async fn follow(&self, forge: &Forge, owner: &OwnerFacts) -> Result<bool> {
+        match self.0.catalog.rename_mirrored(owner.id, &owner.login, self.now()).await {
+            Ok(Some(from)) => {
+                self.was_renamed(forge, &from, &owner.login);
+                Ok(true)
+            }
+            // Where the name is taken here, or cannot be one, the owner stays under its former one until the operator decides.
+            Ok(None) | Err(CatalogError::AlreadyExists(_) | CatalogError::InvalidName { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn was_renamed(&self, forge: &Forge, from: &str, to: &str) {
+        tracing::info!(from, to, "the forge renamed an owner; its repositories are renamed with it");
+        // An older answer with the former name must not rename it back, nor be of who has that name now.
+        forge.forget();
+        self.0.settings.renamed.happened();
+        self.0.generation.bump();
     }
 
     /// Refuses a disabled account.

@@ -66,24 +66,27 @@ impl Access {
                 return Ok((decision, until));
             }
         }
-        let denial =
-            if action == Action::Admin || !grants.iter().any(|grant| grant.covers(action, repository)) {
-                let all: Vec<_> = grants.iter().map(ToString::to_string).collect();
-                let message = format!(
-                    "the workload's grant does not cover {action}:{repository}; it is {}",
-                    all.join(", ")
-                );
-                Denial::new(Reason::TokenScope, message)
-            } else if !who.bearer_grants(action, repository) {
-                let message = format!(
-                    "the bearer token was not asked for {action} on {repository}; ask for one with that scope"
-                );
-                Denial::new(Reason::NeedsScope, message)
-            } else if let Some(denial) = self.missing_owner(action, repository).await? {
-                denial
-            } else {
-                return Ok((Decision::Allowed, self.now().plus_millis(60_000)));
-            };
+        // A rule may name the former or the present name of an owner that the forge has renamed.
+        let current = if action == Action::Pull { self.current_name(repository).await? } else { None };
+        let called = current.as_ref().map_or(repository, |current| &current.name);
+        let covers = |grant: &TokenScope| grant.covers(action, repository) || grant.covers(action, called);
+        let denial = if action == Action::Admin || !grants.iter().any(covers) {
+            let all: Vec<_> = grants.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "the workload's grant does not cover {action}:{repository}; it is {}",
+                all.join(", ")
+            );
+            Denial::new(Reason::TokenScope, message)
+        } else if !who.bearer_grants(action, repository) {
+            let message = format!(
+                "the bearer token was not asked for {action} on {repository}; ask for one with that scope"
+            );
+            Denial::new(Reason::NeedsScope, message)
+        } else if let Some(denial) = self.missing_owner(action, called).await? {
+            denial
+        } else {
+            return Ok((Decision::Allowed, self.now().plus_millis(60_000)));
+        };
         let denial = denial.with("action", action.word()).with("repository", repository.as_str());
         Ok((Decision::Denied(Box::new(denial)), self.now()))
     }

@@ -11,11 +11,15 @@
 //! public than its owner.
 //!
 //! Order: what everybody may, then the person's right, then the grants of a bearer token. A later step only takes away.
+//!
+//! An owner that the forge has under another name is renamed on the way, and then the case is judged again: a pull under its
+//! former name by the rights on what the repository is called now.
 
 use railhead_catalog::{ForgeFacts, OwnerKind, Timestamp, Visibility};
 use railhead_forge::{Forge, Known, Link, OwnerFacts, Right, Standing, Unavailable};
 use railhead_oci::RepositoryName;
 
+use crate::former_names::CurrentName;
 use crate::identity::ForgeLogin;
 use crate::{Access, Action, Decision, Denial, Error, Identity, Principal, Reason, Result};
 
@@ -25,10 +29,18 @@ struct Case<'a> {
     forge: &'a Forge,
     who: &'a Identity,
     action: Action,
+    /// As the client calls it.
+    asked: &'a RepositoryName,
+    /// As it is called now.
     repository: &'a RepositoryName,
     known: ForgeFacts,
+    /// Whether the forge has no owner of this name.
+    no_owner: bool,
     until: i64,
 }
+
+/// How often a case is judged again because an owner was renamed: under its former name, and under its new one.
+const AGAIN: usize = 3;
 
 /// Why a case has no yes.
 enum No {
@@ -69,13 +81,40 @@ impl Access {
         if *who.principal() == Principal::Operator {
             return Ok((Decision::Allowed, Timestamp(i64::MAX)));
         }
-        let known = self.0.catalog.forge_facts(repository).await?;
-        let mut case = Case { access: self, forge, who, action, repository, known, until: i64::MAX };
-        let denial = match case.judge().await {
-            Ok(()) => return Ok((Decision::Allowed, Timestamp(case.until))),
-            Err(No::Denied(denial)) => denial,
-            Err(No::Unavailable(error)) => Denial::unavailable(&error.to_string()),
-            Err(No::Failed(error)) => return Err(error),
+        let mut again = AGAIN;
+        let denial = loop {
+            again -= 1;
+            let current = if action == Action::Pull { self.current_name(repository).await? } else { None };
+            let name = current.as_ref().map_or(repository, |current| &current.name);
+            let known = self.0.catalog.forge_facts(name).await?;
+            let until = current.as_ref().map_or(i64::MAX, |current| current.until.0);
+            let mut case = Case {
+                access: self,
+                forge,
+                who,
+                action,
+                asked: repository,
+                repository: name,
+                known,
+                no_owner: false,
+                until,
+            };
+            if let Some(current) = &current
+                && again > 0
+                && case.is_taken(current).await?
+            {
+                continue;
+            }
+            let outcome = case.judge().await;
+            if again > 0 && case.finds_new_name().await? {
+                continue;
+            }
+            match outcome {
+                Ok(()) => return Ok((Decision::Allowed, Timestamp(case.until))),
+                Err(No::Denied(denial)) => break denial,
+                Err(No::Unavailable(error)) => break Denial::unavailable(&error.to_string()),
+                Err(No::Failed(error)) => return Err(error),
+            }
         };
         let denial = denial.with("action", action.word()).with("repository", repository.as_str());
         Ok((Decision::Denied(Box::new(denial)), self.now()))
@@ -83,6 +122,39 @@ impl Access {
 }
 
 impl Case<'_> {
+    /// Whether somebody else has the former name on the forge: then it is one no more.
+    async fn is_taken(&mut self, current: &CurrentName) -> Result<bool> {
+        let login = self.who.forge.as_ref().map(|login| &login.shown);
+        // While the forge does not answer, what is known goes on.
+        let Ok(facts) = self.forge.owner(login, self.asked.owner()).await else { return Ok(false) };
+        let taken = self.note(facts).is_some_and(|facts| Some(facts.id) != current.forge_id);
+        if taken {
+            self.access.end_former_name(self.asked.owner()).await?;
+        }
+        Ok(taken)
+    }
+
+    /// Whether the owner was found to have another name on the forge than here, and was renamed here.
+    async fn finds_new_name(&self) -> Result<bool> {
+        let (login, owner) = (self.who.forge.as_ref().map(|login| &login.shown), self.repository.owner());
+        let facts = match self.known.forge_id {
+            Some(number) if self.no_owner => {
+                let facts = self.forge.renamed(login, owner).await;
+                facts.ok().and_then(|facts| facts.value).filter(|facts| facts.id == number)
+            }
+            // Not known under this name, maybe under the one before. Nobody in particular has no such question asked, as then
+            // everybody could have the forge asked about any name.
+            None if self.known.owner.is_none() && self.action == Action::Pull && login.is_some() => {
+                self.forge.owner(login, owner).await.ok().and_then(|facts| facts.value)
+            }
+            _ => None,
+        };
+        match facts {
+            Some(facts) => self.access.follow(self.forge, &facts).await,
+            None => Ok(false),
+        }
+    }
+
     async fn judge(&mut self) -> Result<(), No> {
         let public = if self.action == Action::Pull { self.is_public().await } else { Ok(false) };
         if matches!(public, Ok(true)) {
@@ -112,8 +184,8 @@ impl Case<'_> {
             let message = "a bearer token cannot do this; use a token of the forge or the password";
             return Err(Denial::new(Reason::TokenScope, message).into());
         }
-        if !self.who.bearer_grants(self.action, self.repository) {
-            let (action, repository) = (self.action, self.repository);
+        if !self.who.bearer_grants(self.action, self.asked) {
+            let (action, repository) = (self.action, self.asked);
             let message = format!(
                 "the bearer token was not asked for {action} on {repository}; ask for one with that scope"
             );
@@ -144,7 +216,9 @@ impl Case<'_> {
 
     async fn ask_public(&mut self) -> Result<bool, No> {
         let standing = self.forge.may(None, self.repository.owner(), Right::Read).await?;
-        if self.note(standing) != Standing::Yes {
+        let standing = self.note(standing);
+        self.no_owner |= standing == Standing::NoOwner;
+        if standing != Standing::Yes {
             return Ok(false);
         }
         let facts = self.forge.owner(None, self.repository.owner()).await?;
@@ -215,6 +289,17 @@ impl Case<'_> {
         if action == Action::Delete {
             return Err(Denial::new(Reason::Visibility, "there is no such repository").into());
         }
+        if let Some(current) = self.access.current_name(repository).await.map_err(No::Failed)? {
+            let may = self.forge.may(Some(&login.shown), current.name.owner(), Right::Write).await?;
+            if may.value == Standing::Yes {
+                let message = format!(
+                    "'{owner}' is called '{}' on the forge now: push to {}; below the former name images can only be pulled",
+                    current.name.owner(),
+                    current.name
+                );
+                return Err(Denial::new(Reason::Owner, message).into());
+            }
+        }
         // The same for an owner that is not there and for one that they may not see.
         Err(Denial::new(
             Reason::Owner,
@@ -274,7 +359,7 @@ impl Case<'_> {
     }
 
     async fn mirror(&self, login: &ForgeLogin, facts: &OwnerFacts) -> Result<(), No> {
-        let organisation = self.forge.is_organisation(&login.shown, &facts.login).await?;
+        let organisation = self.forge.is_organisation(Some(&login.shown), &facts.login).await?;
         let kind = if organisation { OwnerKind::Organisation } else { OwnerKind::User };
         match self.access.mirror(self.forge, facts.id, &facts.login, kind).await {
             Ok(_) => Ok(()),
@@ -285,7 +370,9 @@ impl Case<'_> {
 
     async fn right(&mut self, login: &ForgeLogin, right: Right) -> Result<Standing, No> {
         let standing = self.forge.may(Some(&login.shown), self.repository.owner(), right).await?;
-        Ok(self.note(standing))
+        let standing = self.note(standing);
+        self.no_owner |= standing == Standing::NoOwner;
+        Ok(standing)
     }
 
     async fn link(&mut self, login: Option<&str>) -> Result<Link, No> {

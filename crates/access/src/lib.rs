@@ -20,6 +20,7 @@ mod by_workload;
 mod decide;
 mod error;
 mod forge_rules;
+mod former_names;
 mod generation;
 mod identity;
 mod issue;
@@ -38,12 +39,15 @@ mod webhook;
 
 pub use access::Access;
 pub use action::{Action, ActionError};
-pub use admin::{Actor, Bootstrap, TokenInfo};
+pub use admin::{Actor, Bootstrap, OnForge, TokenInfo};
 pub use audit::{Act, Audit, Outcome};
 pub use error::{Denial, Error, Reason, Result};
+pub use former_names::CurrentName;
 pub use identity::{Account, Identity, Principal};
 pub use issue::{IssuedBearer, SCOPES_MAX};
 pub use lifetime::{LifetimeError, parse_lifetime};
+/// The header of a question that a Railhead asks what it takes for a forge.
+pub use railhead_forge::QUESTION as FORGE_QUESTION;
 pub use rules::Decision;
 pub use scope::{Over, TokenScope, TokenScopeError};
 pub use secret::{PREFIX as TOKEN_PREFIX, is_token};

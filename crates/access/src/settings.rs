@@ -34,6 +34,8 @@ pub struct Settings {
     pub webhook: Option<SecretString>,
     /// Tokens of jobs and service accounts that count as logins.
     pub workloads: Option<Workloads<TokenScope>>,
+    /// For so long a repository can be pulled under the name that its owner had before it was renamed on the forge.
+    pub former_names: Duration,
     /// What is done when an owner of the forge was renamed, and its repositories with it.
     pub renamed: Renamed,
 }
@@ -51,6 +53,7 @@ impl Default for Settings {
             forge: None,
             webhook: None,
             workloads: None,
+            former_names: Duration::from_hours(30 * 24),
             renamed: Renamed::default(),
         }
     }

@@ -97,6 +97,48 @@ pub struct Organisations {
     pub organisations: Vec<Organisation>,
 }
 
+/// Who has repositories, or may have some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerState {
+    /// As it is written.
+    pub name: String,
+    /// Whether it is an organisation; otherwise it is a user.
+    pub organisation: bool,
+    /// Bytes that its repositories use.
+    pub used_bytes: u64,
+    /// What the forge says of it; absent without a forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<OnForge>,
+    /// Its name on the forge, when that is another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<String>,
+}
+
+/// What a forge says of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnForge {
+    /// It is there.
+    There,
+    /// It has another name there now.
+    Renamed,
+    /// Another one has its name there: nobody reaches its repositories until the operator has decided.
+    Taken,
+    /// It is gone: nobody reaches its repositories until the operator has decided.
+    Gone,
+    /// It is gone or private; Railhead has no operator's token of the forge, which would tell.
+    Hidden,
+    /// It is from before the forge, and was not used since.
+    Unseen,
+}
+
+/// `GET /owners`, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owners {
+    /// All of them.
+    pub owners: Vec<OwnerState>,
+}
+
 /// What a member of an organisation may do with its repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

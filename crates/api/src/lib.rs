@@ -17,8 +17,9 @@ mod trail;
 mod usage;
 
 pub use accounts::{
-    Limits, LimitsChange, Member, MemberChange, Members, Organisation, OrganisationCreate, Organisations,
-    Role, Token, TokenCreate, TokenCreated, Tokens, User, UserCreate, UserEnabled, UserPassword, Users,
+    Limits, LimitsChange, Member, MemberChange, Members, OnForge, Organisation, OrganisationCreate,
+    Organisations, OwnerState, Owners, Role, Token, TokenCreate, TokenCreated, Tokens, User, UserCreate,
+    UserEnabled, UserPassword, Users,
 };
 pub use collection::{Amount, CollectionRun, CollectionState, Hold};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};

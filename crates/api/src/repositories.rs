@@ -76,6 +76,9 @@ pub struct RepositoryDetail {
     pub tags: u64,
     /// The tags that were moved last, the newest first; at most ten.
     pub latest: Vec<Tag>,
+    /// Where the image of the newest of them says that it was built from: its `org.opencontainers.image.source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// `PUT /repositories/{name}/-/visibility`.

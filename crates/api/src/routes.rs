@@ -26,6 +26,8 @@ pub enum Route<'a> {
     Members { organisation: Cow<'a, str> },
     MemberSet { organisation: Cow<'a, str>, user: Cow<'a, str> },
     MemberRemove { organisation: Cow<'a, str>, user: Cow<'a, str> },
+    Owners,
+    OwnerAdopt { owner: Cow<'a, str> },
     Limits { owner: Cow<'a, str> },
     LimitsSet { owner: Cow<'a, str> },
     Tokens,
@@ -97,6 +99,8 @@ impl<'a> Route<'a> {
             ("GET", 3, ["orgs", "members"]) => Self::Members { organisation: name()? },
             ("PUT", 4, ["orgs", "members"]) => Self::MemberSet { organisation: name()?, user: name()? },
             ("DELETE", 4, ["orgs", "members"]) => Self::MemberRemove { organisation: name()?, user: name()? },
+            ("GET", 1, ["owners"]) => Self::Owners,
+            ("POST", 3, ["owners", "adopt"]) => Self::OwnerAdopt { owner: name()? },
             ("GET", 3, ["owners", "limits"]) => Self::Limits { owner: name()? },
             ("PUT", 3, ["owners", "limits"]) => Self::LimitsSet { owner: name()? },
             ("GET", 1, ["tokens"]) => Self::Tokens,
@@ -151,6 +155,7 @@ impl<'a> Route<'a> {
             | Self::Users
             | Self::Organisations
             | Self::Members { .. }
+            | Self::Owners
             | Self::Limits { .. }
             | Self::Tokens
             | Self::TokenCurrent
@@ -167,6 +172,7 @@ impl<'a> Route<'a> {
             | Self::Damage => "GET",
             Self::UserCreate
             | Self::OrganisationCreate
+            | Self::OwnerAdopt { .. }
             | Self::TokenCreate
             | Self::CollectionRun
             | Self::Recount { .. }
@@ -200,6 +206,8 @@ impl<'a> Route<'a> {
             Self::MemberSet { organisation, user } | Self::MemberRemove { organisation, user } => {
                 format!("/orgs/{}/members/{}", segment(organisation), segment(user))
             }
+            Self::Owners => "/owners".to_owned(),
+            Self::OwnerAdopt { owner } => format!("/owners/{}/adopt", segment(owner)),
             Self::Limits { owner } | Self::LimitsSet { owner } => {
                 format!("/owners/{}/limits", segment(owner))
             }
@@ -292,6 +300,8 @@ mod tests {
             Route::Members { organisation: name.clone() },
             Route::MemberSet { organisation: name.clone(), user: user.clone() },
             Route::MemberRemove { organisation: name.clone(), user: user.clone() },
+            Route::Owners,
+            Route::OwnerAdopt { owner: name.clone() },
             Route::Limits { owner: name.clone() },
             Route::LimitsSet { owner: name.clone() },
             Route::Tokens,

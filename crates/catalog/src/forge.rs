@@ -5,6 +5,7 @@
 
 use railhead_oci::RepositoryName;
 
+use crate::former_names;
 use crate::owners::{bump_generation, check_name, insert, name_key};
 use crate::sql::{Row, Sql, params};
 use crate::{Catalog, Error, OwnerId, OwnerKind, RepositoryId, Result, Timestamp, Visibility};
@@ -96,6 +97,61 @@ impl Catalog {
         .await
     }
 
+    /// Renames the owner of this number, with its repositories, when it has another name here; gives that one, in lower case.
+    /// [`Error::AlreadyExists`] when somebody else has the new name here.
+    pub async fn rename_mirrored(&self, forge_id: i64, name: &str, now: Timestamp) -> Result<Option<String>> {
+        let name = name.to_owned();
+        self.write("rename an owner of the forge", move |sql| {
+            let Some((owner, from)) = by_number(sql, forge_id)? else { return Ok(None) };
+            if from == name_key(&name) {
+                return Ok(None);
+            }
+            rename(sql, owner, &from, &name, now)?;
+            Ok(Some(from))
+        })
+        .await
+    }
+
+    /// The number that the forge gives an owner, when it is one of it.
+    pub async fn forge_id(&self, owner: OwnerId) -> Result<Option<i64>> {
+        self.read("look up an owner's number", move |sql| {
+            let row = sql.first("SELECT forge_id FROM forge_owner WHERE owner = ?1", params![owner])?;
+            row.map(|mut row| row.take()).transpose()
+        })
+        .await
+    }
+
+    /// Makes an owner, with all that it has, another user or organisation of the forge, which has the same name there.
+    /// [`Error::AlreadyExists`] when that one is here already.
+    pub async fn adopt_owner(
+        &self,
+        owner: OwnerId,
+        forge_id: i64,
+        name: &str,
+        kind: OwnerKind,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.write("give an owner to another of the forge", move |sql| {
+            if let Some((other, is)) = by_number(sql, forge_id)?
+                && other != owner
+            {
+                return Err(Error::AlreadyExists(format!("that owner of the forge, as '{is}'")));
+            }
+            let statement = "UPDATE owner SET name = ?2, kind = ?4 WHERE id = ?1 AND name_key = ?3";
+            let rows = sql.execute(statement, params![owner, &name, name_key(&name), kind.name()])?;
+            crate::owners::changed(rows, || format!("owner '{name}'"))?;
+            if kind == OwnerKind::User {
+                account(sql, owner)?;
+            } else {
+                sql.execute("DELETE FROM account WHERE owner = ?1", params![owner])?;
+            }
+            sql.execute("DELETE FROM forge_owner WHERE owner = ?1", params![owner])?;
+            number(sql, owner, forge_id)?;
+            bump_generation(sql)
+        })
+        .await
+    }
+
     /// Notes whether everybody may pull from a repository, for the time when the forge cannot be asked.
     pub async fn note_public(&self, repository: RepositoryId, public: bool) -> Result<()> {
         self.write("note who may pull", move |sql| {
@@ -116,6 +172,13 @@ fn mirrored(sql: &mut dyn Sql, forge_id: i64, name: &str) -> Result<Option<Mirro
         .transpose()
 }
 
+/// The row of that number, and its name in lower case.
+fn by_number(sql: &mut dyn Sql, forge_id: i64) -> Result<Option<(OwnerId, String)>> {
+    let statement = "SELECT o.id, o.name_key FROM forge_owner AS f JOIN owner AS o ON o.id = f.owner WHERE f.forge_id = ?1";
+    let row = sql.first(statement, params![forge_id])?;
+    row.map(|mut row| Ok((row.take()?, row.take()?))).transpose()
+}
+
 fn note(
     sql: &mut dyn Sql,
     forge_id: i64,
@@ -123,10 +186,8 @@ fn note(
     kind: OwnerKind,
     now: Timestamp,
 ) -> Result<Option<String>> {
-    let by_number = "SELECT o.id, o.name_key FROM forge_owner AS f JOIN owner AS o ON o.id = f.owner WHERE f.forge_id = ?1";
-    if let Some(mut row) = sql.first(by_number, params![forge_id])? {
-        let (owner, from): (OwnerId, String) = (row.take()?, row.take()?);
-        rename(sql, owner, &from, name)?;
+    if let Some((owner, from)) = by_number(sql, forge_id)? {
+        rename(sql, owner, &from, name, now)?;
         return Ok((from != name_key(name)).then_some(from));
     }
     let by_name =
@@ -149,18 +210,29 @@ fn note(
         }
     };
     if kind == OwnerKind::User {
-        sql.execute(
-            "INSERT INTO account (owner, password_hash, admin, disabled) VALUES (?1, NULL, 0, 0)
-             ON CONFLICT (owner) DO NOTHING",
-            params![owner],
-        )?;
+        account(sql, owner)?;
     }
-    sql.execute("INSERT INTO forge_owner (owner, forge_id) VALUES (?1, ?2)", params![owner, forge_id])?;
+    number(sql, owner, forge_id)?;
     Ok(None)
 }
 
+/// Makes an account of a user, which has none when it was made for something else.
+fn account(sql: &mut dyn Sql, owner: OwnerId) -> Result<()> {
+    sql.execute(
+        "INSERT INTO account (owner, password_hash, admin, disabled) VALUES (?1, NULL, 0, 0)
+         ON CONFLICT (owner) DO NOTHING",
+        params![owner],
+    )?;
+    Ok(())
+}
+
+fn number(sql: &mut dyn Sql, owner: OwnerId, forge_id: i64) -> Result<()> {
+    sql.execute("INSERT INTO forge_owner (owner, forge_id) VALUES (?1, ?2)", params![owner, forge_id])?;
+    Ok(())
+}
+
 /// Gives an owner the name that it has on the forge now, and its repositories theirs.
-fn rename(sql: &mut dyn Sql, owner: OwnerId, from: &str, to: &str) -> Result<()> {
+fn rename(sql: &mut dyn Sql, owner: OwnerId, from: &str, to: &str, now: Timestamp) -> Result<()> {
     check_name(to)?;
     let key = name_key(to);
     if key != from {
@@ -171,6 +243,8 @@ fn rename(sql: &mut dyn Sql, owner: OwnerId, from: &str, to: &str) -> Result<()>
             "UPDATE repository SET name = CAST(?2 AS TEXT) || SUBSTR(name, LENGTH(CAST(?3 AS TEXT)) + 1) WHERE owner = ?1",
             params![owner, &key, from],
         )?;
+        former_names::end(sql, &key)?;
+        former_names::note(sql, from, owner, now)?;
     }
     sql.execute("UPDATE owner SET name = ?2, name_key = ?3 WHERE id = ?1", params![owner, to, &key])?;
     bump_generation(sql)

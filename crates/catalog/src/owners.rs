@@ -131,6 +131,7 @@ pub(crate) fn insert(sql: &mut dyn Sql, name: &str, kind: OwnerKind, now: Timest
         params![name_key(name), name, kind.name(), now],
     )?;
     let mut row = row.ok_or_else(|| Error::AlreadyExists(format!("an owner '{name}'")))?;
+    crate::former_names::end(sql, &name_key(name))?;
     bump_generation(sql)?;
     Owner::read(&mut row)
 }

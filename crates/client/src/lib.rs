@@ -32,7 +32,7 @@ pub use download::Download;
 pub use error::{Error, Result, chain};
 pub use http1::{Answer, Body, Http, Pipe, empty, full, pipe, stream};
 pub use listing::{Found, Known};
-pub use packages::Version;
+pub use packages::{PackageLink, Version};
 pub use patience::{Patience, retry_after};
 pub use registry::{Credentials, Pushed, Registry};
 pub use walk::{Met, Visitor};

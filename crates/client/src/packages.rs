@@ -33,6 +33,17 @@ pub struct Version {
     pub is_public: bool,
 }
 
+/// What became of a link between a package and a Git repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageLink {
+    /// It is made.
+    Made,
+    /// The package is linked already.
+    There,
+    /// There is no such Git repository, or this forge makes no links.
+    Nothing,
+}
+
 #[derive(Deserialize, PartialEq, Eq)]
 struct Listed {
     name: String,
@@ -123,6 +134,23 @@ impl Registry {
             return Ok(false);
         }
         self.require(answer, &[StatusCode::NO_CONTENT], || format!("DELETE {path}")).map(|_| true)
+    }
+
+    /// Links a container package with the Git repository `git` of the same owner, so that the forge shows each on the page of the
+    /// other.
+    pub async fn link_package(&self, repository: &RepositoryName, git: &str) -> Result<PackageLink> {
+        let (owner, image) = (segment(repository.owner()), segment(repository.image()));
+        let path = format!("/api/v1/packages/{owner}/container/{image}/-/link/{}", segment(git));
+        let answer = self.forge(Method::POST, &path).await?;
+        match answer.status {
+            // What is linked already is no right argument.
+            StatusCode::BAD_REQUEST => Ok(PackageLink::There),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(PackageLink::Nothing),
+            _ => {
+                let expected = [StatusCode::CREATED, StatusCode::NO_CONTENT];
+                self.require(answer, &expected, || format!("POST {path}")).map(|_| PackageLink::Made)
+            }
+        }
     }
 
     /// Asks the forge's API.

@@ -10,6 +10,8 @@ use crate::Unavailable;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub status: StatusCode,
+    /// Where it sends on to.
+    pub location: Option<String>,
     body: Vec<u8>,
     asked: String,
 }
@@ -32,7 +34,8 @@ const MESSAGE_MAX: usize = 300;
 
 impl Answer {
     pub fn new(answer: &railhead_client::Answer, asked: String) -> Self {
-        Self { status: answer.status, body: answer.body.to_vec(), asked }
+        let location = answer.header(http::header::LOCATION.as_str()).map(str::to_owned);
+        Self { status: answer.status, location, body: answer.body.to_vec(), asked }
     }
 
     /// The body, when the answer is a success.

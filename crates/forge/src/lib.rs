@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 pub use error::Unavailable;
 pub use kept::Known;
-pub use line::{CONCURRENT, RETRY};
+pub use line::{CONCURRENT, QUESTION, RETRY};
 pub use link::Link;
 pub use login::Login;
 pub use owner::OwnerFacts;

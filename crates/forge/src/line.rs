@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use railhead_client::{Body, Http, empty};
 use tokio::sync::Semaphore;
 
@@ -24,6 +24,8 @@ pub const RETRY: Duration = Duration::from_secs(2);
 const FAILURES: u32 = 3;
 /// The largest answer that is read, in bytes.
 const ANSWER_MAX: usize = 1 << 20;
+/// A header of every question, so that a Railhead that gets one knows that it is no forge: see [`StatusCode::LOOP_DETECTED`].
+pub const QUESTION: HeaderName = HeaderName::from_static("railhead-asks");
 /// How often a wrong answer is logged.
 const SAY_EVERY: Duration = Duration::from_mins(1);
 
@@ -54,6 +56,7 @@ pub(crate) fn request(method: &str, path: &str, authorization: Option<HeaderValu
     *request.method_mut() = method.parse().unwrap_or_default();
     *request.uri_mut() = path.parse().unwrap_or_default();
     request.headers_mut().insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(QUESTION, HeaderValue::from_static("1"));
     if let Some(value) = authorization {
         request.headers_mut().insert(AUTHORIZATION, value);
     }
@@ -83,6 +86,11 @@ impl Line {
             Box::pin(self.http.ask(request, ANSWER_MAX)).await.map_err(|error| (chain(&error), true))
         };
         let outcome = match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(Ok(answer)) if answer.status == StatusCode::LOOP_DETECTED => Err(format!(
+                "forge.url, {}, leads to a Railhead and not to the forge; it has to be where the forge itself listens, as in \
+                 http://gitea-http:3000",
+                self.http.origin()
+            )),
             Ok(Ok(answer)) if answer.status.is_server_error() => Err(format!("answers {}", answer.status)),
             Ok(Ok(answer)) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 return self

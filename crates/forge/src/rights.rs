@@ -86,8 +86,8 @@ impl Forge {
         }
     }
 
-    /// Whether the forge's registry is on.
-    async fn has_packages(&self) -> Result<bool, Unavailable> {
+    /// Whether the forge's own registry is on, which is what rights are asked of.
+    pub async fn has_packages(&self) -> Result<bool, Unavailable> {
         let forge = self.clone();
         let ask = async move {
             let answer = forge.0.line.ask(get("/v2/", None)).await?;

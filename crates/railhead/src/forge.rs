@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use railhead_client::{Http, Origin, Trust};
-use railhead_forge::{Forge, Settings, system_now};
+use railhead_forge::{Forge, Settings, Unavailable, system_now};
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Result};
@@ -41,10 +41,12 @@ pub async fn greet(forge: Forge, url: String) {
             "the forge is asked without TLS: everybody on the way can read passwords and tokens"
         );
     }
-    match forge.version().await {
-        Ok(version) => {
+    // At the forge's own host its pages may be reached and its registry not.
+    let found = async { Ok::<_, Unavailable>((forge.version().await?, forge.has_packages().await?)) };
+    match found.await {
+        Ok((version, packages)) => {
             let links = forge.has_operator_token();
-            tracing::info!(forge = url, kind = %forge.kind(), version, links, "accounts are those of the forge");
+            tracing::info!(forge = url, kind = %forge.kind(), version, packages, links, "accounts are those of the forge");
         }
         Err(error) => {
             tracing::warn!(forge = url, error = %error, "the forge does not answer as Gitea or Forgejo; nobody can log in until it does");

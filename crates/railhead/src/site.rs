@@ -7,6 +7,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use railhead_access::{Access, TagRules, TokenScope};
 use railhead_blobs::{FileStore, S3Config, S3Store, Store};
@@ -205,6 +206,7 @@ fn access_settings(
     let registry = registry.clone();
     Ok(railhead_access::Settings {
         forge: crate::forge::open(config)?,
+        former_names: config.forge.as_ref().map_or(Duration::ZERO, |forge| forge.former_names),
         webhook: config.forge.as_ref().and_then(|forge| forge.webhook.clone()),
         workloads,
         renamed: railhead_access::Renamed::call(move || registry.forget_names()),

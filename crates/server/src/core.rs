@@ -49,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) complaints: Complaints,
     /// Of messages to the webhook, by the status of the refusal.
     pub(crate) refused_messages: Complaints,
+    /// Of repositories that are pulled under a former name of their owner.
+    pub(crate) former_names: Complaints,
 }
 
 /// The header that tells an old client that this is a registry.

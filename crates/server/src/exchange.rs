@@ -10,7 +10,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use railhead_access::{Act, Action, Decision, Identity, Outcome, Reason};
+use railhead_access::{Act, Action, Decision, FORGE_QUESTION, Identity, Outcome, Reason};
 use railhead_catalog::{OwnerId, Timestamp};
 use railhead_oci::{ErrorCode, Query, RepositoryName};
 use railhead_registry::BlobBody;
@@ -23,7 +23,7 @@ use crate::host::{self, Origin, Peer};
 use crate::operation::{Kind, Operation};
 use crate::sendfile::FileQueue;
 use crate::story::Story;
-use crate::{denial, forge_hook, service, token, v2};
+use crate::{denial, forge_hook, former_name, service, token, v2};
 
 /// A refused request may still be sending: so much of its body is read before it is answered, because a client that
 /// is cut off while it sends never sees the reason.
@@ -36,6 +36,8 @@ pub(crate) struct Exchange {
     pub(crate) story: Story,
     pub(crate) body: Incoming,
     files: Option<FileQueue>,
+    /// As the client calls the repository, when its owner has another name now.
+    pub(crate) former: Option<RepositoryName>,
     /// When it came.
     pub(crate) now: Timestamp,
 }
@@ -92,10 +94,14 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     // Only HTTP/1.1 sends a body as it is; HTTP/2 cuts it into frames.
     let files = files.filter(|_| parts.version == Version::HTTP_11);
-    let operation = Operation::read(&parts.method, parts.uri.path());
+    let operation = if parts.headers.contains_key(FORGE_QUESTION) {
+        Err(Failure::no_forge())
+    } else {
+        Operation::read(&parts.method, parts.uri.path())
+    };
     let kind = operation.as_ref().map_or(Kind::Unknown, Operation::kind);
     let story = Story::begin(core, parts, peer, kind);
-    let mut exchange = Exchange { story, body, files, now: Timestamp::now() };
+    let mut exchange = Exchange { story, body, files, former: None, now: Timestamp::now() };
     let outcome = match operation {
         Ok(operation) => exchange.run(operation).await,
         Err(failure) => Err(failure),
@@ -114,16 +120,28 @@ pub(crate) async fn control(
     let operator = core.access.operator();
     let mut story = Story::begin(core, parts, peer, Kind::Api);
     story.identity = Some(operator.clone());
-    let mut exchange = Exchange { story, body, files: None, now: Timestamp::now() };
+    let mut exchange = Exchange { story, body, files: None, former: None, now: Timestamp::now() };
     let outcome = service::api(&mut exchange, operator, None).await;
     Ok(exchange.close(outcome).await)
 }
 
 impl Exchange {
     async fn run(&mut self, operation: Operation) -> Result<Answer, Failure> {
-        if let Some((name, action)) = operation.needs() {
-            self.require(name, action).await?;
+        let Some((name, action)) = operation.needs() else { return self.perform(operation).await };
+        self.require(name, action).await?;
+        if action != Action::Pull {
+            return self.perform(operation).await;
         }
+        // Only after the decision, see `current_name`.
+        let current = self.core().access.current_name(name).await;
+        match current.map_err(|error| denial::refuse(error, self, None))? {
+            None => self.perform(operation).await,
+            Some(current) => Box::pin(former_name::pull(self, operation, current)).await,
+        }
+    }
+
+    /// Does what may be done.
+    pub(crate) async fn perform(&mut self, operation: Operation) -> Result<Answer, Failure> {
         match operation {
             Operation::Base => v2::base(self).await,
             Operation::Token => token::token(self).await,

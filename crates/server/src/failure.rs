@@ -68,6 +68,16 @@ impl Failure {
             .detail(json!({ "hint": "the registry's own interface is below /v2/" }))
     }
 
+    /// A Railhead, maybe this one, takes this server for a forge. Answered at once, or it would ask itself until all its
+    /// questions are used up.
+    pub(crate) fn no_forge() -> Self {
+        Self::new(
+            StatusCode::LOOP_DETECTED,
+            ErrorCode::Unsupported,
+            "this is Railhead, not the forge: forge.url has to be where the forge itself listens",
+        )
+    }
+
     /// The path names nothing that can be.
     pub(crate) fn path(error: PathError, pushing: bool) -> Self {
         let code = if pushing { error.push_code() } else { error.code() };

@@ -16,6 +16,7 @@ mod denial;
 mod exchange;
 mod failure;
 mod forge_hook;
+mod former_name;
 mod host;
 mod listener;
 mod metrics;
@@ -102,6 +103,7 @@ impl Server {
             log,
             complaints: complaints::Complaints::default(),
             refused_messages: complaints::Complaints::default(),
+            former_names: complaints::Complaints::default(),
         }))
     }
 

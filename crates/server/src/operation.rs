@@ -176,6 +176,17 @@ impl Operation {
         })
     }
 
+    /// The same pull from another repository.
+    pub(crate) fn of(self, name: RepositoryName) -> Self {
+        match self {
+            Self::PullBlob { digest, head, .. } => Self::PullBlob { name, digest, head },
+            Self::PullManifest { reference, head, .. } => Self::PullManifest { name, reference, head },
+            Self::Tags { .. } => Self::Tags { name },
+            Self::Referrers { digest, .. } => Self::Referrers { name, digest },
+            other => other,
+        }
+    }
+
     /// What is counted and logged of it.
     pub(crate) const fn kind(&self) -> Kind {
         match self {

@@ -12,10 +12,10 @@ use railhead_suites::{Forge, Railhead};
 use crate::place::{Client, becomes, expect, railhead};
 
 /// What the double does with a request: its head, and where the real one is.
-type Answering = dyn Fn(&str, TcpStream) + Send + Sync;
+pub type Answering = dyn Fn(&str, TcpStream) + Send + Sync;
 
 /// A server for one request a connection.
-fn serve(answer: Arc<Answering>) -> SocketAddr {
+pub fn serve(answer: Arc<Answering>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -38,7 +38,7 @@ fn serve(answer: Arc<Answering>) -> SocketAddr {
 }
 
 /// Passes a request on to `forge`, each on a connection of its own.
-fn pass_on(forge: SocketAddr, head: &str, mut client: TcpStream) {
+pub fn pass_on(forge: SocketAddr, head: &str, mut client: TcpStream) {
     let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     let mut there = TcpStream::connect(forge).unwrap();
     there.write_all(head.as_bytes()).unwrap();

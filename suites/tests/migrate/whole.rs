@@ -1,6 +1,6 @@
 //! All of a real Gitea to Railhead, and on to an empty Gitea: what was pulled by digest before is pulled by digest afterwards.
 
-use railhead_suites::forge::FORGE_USER;
+use railhead_suites::forge::{FORGE_PASSWORD, FORGE_USER};
 use railhead_suites::http::Http;
 use railhead_suites::{Image, Random};
 use serde_json::Value;
@@ -81,8 +81,18 @@ fn all_of_gitea_goes_to_railhead_and_on_to_an_empty_gitea() {
     all.extend(pusher.served);
     let fallback = (app.clone(), subject.replace(':', "-"));
     let two = operator_of("second", &middle, &last);
-    let report = migrate(&two, &middle, &last, &[]).equal();
+    let git = Http::basic(last.address, last.user, FORGE_PASSWORD);
+    let fields = [("Content-Type", "application/json")];
+    let made = git.send("POST", "/api/v1/user/repos", &fields, br#"{"name":"deep"}"#).unwrap();
+    assert_eq!(made.status, 201, "{made:?}");
+    let report = migrate(&two, &middle, &last, &["--link"]).equal();
     assert_eq!(names(&report), repositories);
+    let links: Vec<_> = report["repositories"].as_array().unwrap().iter().map(|one| &one["linked"]).collect();
+    let linked = Value::from(format!("{FORGE_USER}/deep"));
+    assert_eq!(links, [&Value::Null, &linked, &Value::Null, &Value::Null], "{report}");
+    let path = format!("/api/v1/packages/{FORGE_USER}?type=container&q=deep");
+    let shown: Value = serde_json::from_slice(&git.send("GET", &path, &[], b"").unwrap().body).unwrap();
+    assert_eq!(shown[0]["repository"]["full_name"], linked, "the package's page shows the Git repository");
     let added = report["repositories"][0]["added"].to_string();
     assert!(added.contains(&fallback.1), "the target lists no referrers itself: {added}");
     // The list of referrers has one more by now; it is another document.

@@ -3,6 +3,7 @@
 
 mod administration;
 mod decisions;
+mod former_names;
 mod logins;
 mod replicas;
 mod revocation;

@@ -1,5 +1,6 @@
 //! Reads a snapshot: everything in one transaction, page by page.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -11,7 +12,7 @@ use super::records::{
 };
 use super::trash;
 use crate::sql::{Row, Sql, params};
-use crate::{BlobRecord, Catalog, Error, OwnerId, RepositoryId, Result};
+use crate::{BlobRecord, Catalog, Error, OwnerId, RepositoryId, Result, Timestamp};
 
 /// Rows read in one step.
 const PAGE: u32 = 1000;
@@ -111,6 +112,11 @@ impl Reader<'_> {
 
     /// The owners; those that have repositories are given back, in the order of their names.
     fn owners(&mut self) -> Result<Vec<(OwnerId, String)>, Ended> {
+        let statement = "SELECT owner, name_key, renamed_at FROM former_name ORDER BY owner, name_key";
+        let mut former: BTreeMap<OwnerId, Vec<(String, Timestamp)>> = BTreeMap::new();
+        for mut row in self.sql.query(statement, &[])? {
+            former.entry(row.take()?).or_default().push((row.take()?, row.take()?));
+        }
         let mut last = OwnerId(0);
         loop {
             let rows = self.sql.query(
@@ -120,8 +126,9 @@ impl Reader<'_> {
             )?;
             let full = rows.len() == PAGE as usize;
             for mut row in rows {
-                let owner = owner(&mut row)?;
+                let mut owner = owner(&mut row)?;
                 last = owner.id;
+                owner.former_names = former.remove(&owner.id).unwrap_or_default();
                 self.give(Entry::Account(Record::Owner(owner)))?;
             }
             if !full {
@@ -369,6 +376,7 @@ fn owner(row: &mut Row) -> Result<OwnerRecord> {
         created_at: row.take()?,
         account: None,
         forge_id: None,
+        former_names: Vec::new(),
     };
     let (admin, disabled): (Option<bool>, Option<bool>) = (row.take()?, row.take()?);
     let password_hash = row.take::<Option<String>>()?.map(Hidden);

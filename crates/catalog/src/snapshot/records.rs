@@ -72,6 +72,9 @@ pub struct OwnerRecord {
     /// Its number on the forge, where it is a user or an organisation of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge_id: Option<i64>,
+    /// Names that it had on the forge before, in lower case, each with when it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<(String, Timestamp)>,
 }
 
 /// How a user logs in.

@@ -198,6 +198,12 @@ fn restore_owner(sql: &mut dyn Sql, owner: &OwnerRecord) -> Result<()> {
             params![owner.id, forge_id],
         )?;
     }
+    for (name, renamed_at) in &owner.former_names {
+        sql.execute(
+            "INSERT INTO former_name (name_key, owner, renamed_at) VALUES (?1, ?2, ?3) ON CONFLICT (name_key) DO NOTHING",
+            params![name, owner.id, *renamed_at],
+        )?;
+    }
     let Some(account) = &owner.account else { return Ok(()) };
     sql.execute(
         "INSERT INTO account (owner, password_hash, admin, disabled) VALUES (?1, ?2, ?3, ?4)

@@ -12,6 +12,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_retention.sql"),
     include_str!("../../migrations/sqlite/0004_damage.sql"),
     include_str!("../../migrations/sqlite/0005_forge.sql"),
+    include_str!("../../migrations/sqlite/0006_former_names.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_catalog.sql"),
@@ -19,6 +20,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0003_retention.sql"),
     include_str!("../../migrations/postgres/0004_damage.sql"),
     include_str!("../../migrations/postgres/0005_forge.sql"),
+    include_str!("../../migrations/postgres/0006_former_names.sql"),
 ];
 const _: () = assert!(SQLITE.len() == POSTGRES.len(), "each migration is there for both databases");
 

@@ -34,7 +34,9 @@ railhead_catalog::on_both_databases! {
         shares_are_told_apart_and_wrong_sums_set_right, a_hold_is_in_force_until_it_is_released_or_ends, a_blob_is_needed_or_taken_never_both;
     damage: damage_is_noted_until_the_blob_is_whole_or_gone, a_damaged_blob_tells_who_refers_to_it,
         blobs_are_listed_by_scope, objects_that_nobody_knows_are_found, the_scrub_has_one_holder_and_goes_on;
-    forge: an_owner_of_the_forge_is_known_by_its_number, a_repository_follows_the_forge_until_somebody_decides;
+    forge: an_owner_of_the_forge_is_known_by_its_number, a_repository_follows_the_forge_until_somebody_decides,
+        a_former_name_is_known_until_somebody_has_it,
+        an_owner_can_be_given_to_who_has_its_name_on_the_forge;
     rest: settings_are_written_once, the_audit_is_newest_first, a_closed_catalog_says_so, a_ping_is_answered;
     concurrency: one_digest_from_many_tasks, a_quota_is_exact_under_concurrency, tags_and_usage_under_contention,
         a_blob_is_freed_or_linked_never_both;

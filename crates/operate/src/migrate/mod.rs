@@ -52,6 +52,7 @@ pub struct End {
 
 /// What is to be moved, and how.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own, as a person makes it")]
 pub struct Plan {
     /// Where it is.
     pub from: End,
@@ -65,6 +66,8 @@ pub struct Plan {
     pub replace: bool,
     /// Whether a private repository may become one that everybody sees.
     pub widen: bool,
+    /// Whether a forge is to link what it gets with its Git repository of the same name.
+    pub link: bool,
     /// Whether every blob of the target is read and hashed at the end.
     pub rehash: bool,
     /// Bytes a second.

@@ -105,6 +105,9 @@ pub struct RepositoryMoved {
     pub blobs: Vec<BlobMoved>,
     /// Who may pull.
     pub visibility: Option<VisibilityMoved>,
+    /// The Git repository of the target that it was linked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linked: Option<String>,
     /// What the source lists or names, and does not have.
     pub absent: Vec<String>,
     /// Fallback tags whose lists were made or extended, because the target lists no referrers itself or had more of them.
@@ -123,6 +126,7 @@ impl RepositoryMoved {
             manifests: Vec::new(),
             blobs: Vec::new(),
             visibility: None,
+            linked: None,
             absent: Vec::new(),
             added: Vec::new(),
             notes: Vec::new(),

@@ -73,6 +73,7 @@ impl Run<'_> {
         }
         self.list_referrers(record, &graph).await?;
         self.open(record, &graph).await?;
+        self.link(record).await?;
         self.compare(record, &graph).await
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use railhead_api::{Manifests, Route, Visibility, VisibilityChange};
-use railhead_client::{Admin, Error, Registry, empty};
+use railhead_client::{Admin, Error, PackageLink, Registry, empty};
 use railhead_oci::{Digest, RepositoryName};
 
 use super::graph::Graph;
@@ -142,6 +142,33 @@ impl Run<'_> {
                     .to_owned(),
             ),
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Links a package of the target with the Git repository of the same name, where the plan says so. That belongs here because a
+    /// forge may look at the linked repository when it decides who sees a package.
+    pub(super) async fn link(&self, record: &mut RepositoryMoved) -> Result<(), Error> {
+        if !self.plan.link || record.tags.is_empty() && record.manifests.is_empty() {
+            return Ok(());
+        }
+        if !matches!(self.face, Face::Forge) {
+            record.notes.push("not linked: only a forge has Git repositories".to_owned());
+            return Ok(());
+        }
+        let image = record.name.image();
+        let git = image.split('/').next().unwrap_or(image);
+        match self.plan.to.client.link_package(&record.name, git).await {
+            Ok(PackageLink::Made) => record.linked = Some(format!("{}/{git}", record.name.owner())),
+            Ok(PackageLink::There) => {
+                record.notes.push("it is linked with a Git repository already".to_owned());
+            }
+            Ok(PackageLink::Nothing) => record.notes.push(format!(
+                "not linked: the target has no Git repository {}/{git}, or makes no links",
+                record.name.owner()
+            )),
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => record.notes.push(format!("not linked: {}", chain(&error))),
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ const SHOWN: usize = 50;
 /// Move all that a registry serves to another one, and compare digest by digest
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Migrate {
     /// The registry that has the images
     #[arg(long, value_name = "HOST[:PORT]")]
@@ -74,6 +75,9 @@ pub struct Migrate {
     /// Copy private repositories also to where everybody sees them
     #[arg(long)]
     widen: bool,
+    /// Have the target, a forge, link each with its Git repository of the same name
+    #[arg(long)]
+    link: bool,
     /// Read every blob of the target in the end, and hash it
     #[arg(long)]
     rehash: bool,
@@ -100,9 +104,13 @@ struct Shown<'a> {
 impl Migrate {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<()> {
-        if self.from == self.to {
-            return Err(Failure::new(Exit::Usage, format!("{} is both the source and the target", self.to))
-                .hint("a registry that is to be renamed keeps its images; only its host changes"));
+        // On a forge's own host both have the same name, and only their ways differ.
+        let (one, other) = (self.from_routes.first(), self.to_routes.first());
+        let same_way = one.is_none() || other.is_none() || one == other;
+        if self.from == self.to && same_way {
+            return Err(Failure::new(Exit::Usage, format!("{} is both the source and the target", self.to)).hint(
+                "a registry that is to be renamed keeps its images; to move between two registries of one host, give each its way by --from-route and --to-route",
+            ));
         }
         let site = context.site()?;
         let from = Self::login(context, "FROM", self.from_user.as_deref(), self.from_token_file.as_ref())?;
@@ -115,6 +123,7 @@ impl Migrate {
             repositories: self.repositories,
             replace: self.replace,
             widen: self.widen,
+            link: self.link,
             rehash: self.rehash,
             rate: self.rate,
             parallel: usize::from(self.parallel),

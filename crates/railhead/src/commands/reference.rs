@@ -117,6 +117,8 @@ const ROUTES: &[Line] = &[
     ("GET", "/orgs/{org}/members", "", "", "`Members`", "administrators, members"),
     ("PUT", "/orgs/{org}/members/{user}", "", "`MemberChange`", "`Member`", MANAGER),
     ("DELETE", "/orgs/{org}/members/{user}", "", "", "`Deleted`", MANAGER),
+    ("GET", "/owners", "", "", "`Owners`", ADMIN),
+    ("POST", "/owners/{owner}/adopt", "", "", "`OwnerState`", ADMIN),
     ("GET", "/owners/{owner}/limits", "", "", "`Limits`", "administrators, the owner, members"),
     ("PUT", "/owners/{owner}/limits", "", "`LimitsChange`", "`Limits`", ADMIN),
     ("GET", "/tokens", "`user`", "", "`Tokens`", "administrators, the user"),

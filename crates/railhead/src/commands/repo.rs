@@ -114,6 +114,9 @@ fn show_detail(detail: &RepositoryDetail) -> String {
         ("tags", detail.tags.to_string()),
         ("created", time(one.created)),
     ]);
+    if let Some(source) = &detail.source {
+        text.push_str(&fields(&[("source", source.clone())]));
+    }
     if !detail.latest.is_empty() {
         text.push('\n');
         text.push_str(&super::tag::rows(&detail.latest));

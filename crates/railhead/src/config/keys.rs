@@ -316,6 +316,14 @@ pub const KEYS: &[Key] = &[
         "Seconds that an answer is used when the forge gives no other one. After that only public pulls go on.",
     ),
     key(
+        "forge.former_name_days",
+        "RAILHEAD_FORGE_FORMER_NAME_DAYS",
+        None,
+        Kind::Count(0),
+        "30",
+        "Days that images can be pulled under the former name of an owner that was renamed on the forge, with a warning; 0 is not at all.",
+    ),
+    key(
         "uploads.expire_hours",
         "RAILHEAD_UPLOADS_EXPIRE_HOURS",
         None,

@@ -121,6 +121,8 @@ pub struct Forge {
     pub webhook: Option<SecretString>,
     /// How long an answer is used.
     pub cache: Duration,
+    /// How long repositories can be pulled under the former name of a renamed owner.
+    pub former_names: Duration,
     /// How long one is used when there is no other.
     pub stale: Duration,
 }
@@ -322,6 +324,7 @@ impl Reader<'_> {
             ca: self.get("forge.ca")?,
             token,
             webhook,
+            former_names: days(self.need("forge.former_name_days")?),
             cache: Duration::from_secs(self.need("forge.cache_seconds")?),
             stale: Duration::from_secs(self.need("forge.stale_seconds")?),
         }))
@@ -374,6 +377,10 @@ impl Reader<'_> {
             (None, None) => Ok(None),
         }
     }
+}
+
+fn days(count: u32) -> Duration {
+    Duration::from_hours(24 * u64::from(count))
 }
 
 /// Reads a secret from a file, without the line's end.

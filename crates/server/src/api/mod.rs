@@ -9,9 +9,11 @@ mod collection;
 mod fault;
 mod limits;
 mod organisations;
+mod owners;
 mod repositories;
 mod retention;
 mod scrub;
+mod source;
 mod tags;
 mod tokens;
 mod usage;
@@ -136,6 +138,8 @@ impl Api {
             Route::MemberRemove { organisation, user } => {
                 self.remove_member(call, &organisation, &user).await
             }
+            Route::Owners => self.all_owners(call).await,
+            Route::OwnerAdopt { owner } => self.adopt_owner(call, &owner).await,
             Route::Limits { owner } => self.limits(call, &owner).await,
             Route::LimitsSet { owner } => self.set_limits(call, &owner).await,
             Route::Tokens => self.tokens(call).await,

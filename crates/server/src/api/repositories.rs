@@ -5,7 +5,7 @@ use railhead_api::{
     Deleted, Manifest, Manifests, Repositories, Repository, RepositoryDetail, Visibility, VisibilityChange,
 };
 use railhead_catalog::{ManifestSummary, Repository as Row, RepositoryFilter, Visibility as Stored};
-use railhead_oci::{Digest, RepositoryName};
+use railhead_oci::{Digest, Reference, RepositoryName};
 use serde_json::json;
 
 use super::{Answer, Api, Call, Result, fault::Fault, ok, time};
@@ -43,7 +43,12 @@ impl Api {
         latest
             .sort_by(|left, right| right.updated.cmp(&left.updated).then_with(|| left.name.cmp(&right.name)));
         latest.truncate(LATEST);
-        ok(&RepositoryDetail { repository: repository(&row)?, tags: count, latest })
+        let newest = latest.first().and_then(|tag| tag.name.parse().ok()).map(Reference::Tag);
+        let source = match newest {
+            Some(newest) => self.source(&row.name, newest).await,
+            None => None,
+        };
+        ok(&RepositoryDetail { repository: repository(&row)?, tags: count, latest, source })
     }
 
     pub(super) async fn delete_repository(&self, call: &Call<'_>, name: &str) -> Result<Answer> {

@@ -32,19 +32,25 @@ fn page(exchange: &Exchange) -> Result<(u32, Option<String>), Failure> {
     Ok((limit, page.last))
 }
 
+/// The name that a list goes by: the client's, so that it can follow the link to the next page with the token that it has.
+fn shown<'a>(exchange: &'a Exchange, name: &'a RepositoryName) -> &'a RepositoryName {
+    exchange.former.as_ref().unwrap_or(name)
+}
+
 /// `GET /v2/<name>/tags/list`.
 pub(crate) async fn tags(exchange: &mut Exchange, name: &RepositoryName) -> Result<Answer, Failure> {
     let (limit, last) = page(exchange)?;
     let core = exchange.core();
+    let shown = shown(exchange, name);
     if limit == 0 {
         core.registry.repository(name).await?;
-        return Ok(Answer::json(StatusCode::OK, format!("{{\"name\":\"{name}\",\"tags\":[]}}")));
+        return Ok(Answer::json(StatusCode::OK, format!("{{\"name\":\"{shown}\",\"tags\":[]}}")));
     }
     let page = core.registry.tags(name, last.as_deref(), limit).await?;
     // The catalog gives the names as the JSON list that goes out.
-    let answer = Answer::json(StatusCode::OK, format!("{{\"name\":\"{name}\",\"tags\":{}}}", page.names));
+    let answer = Answer::json(StatusCode::OK, format!("{{\"name\":\"{shown}\",\"tags\":{}}}", page.names));
     match page.last.as_ref().filter(|_| page.more) {
-        Some(last) => answer.header(LINK, next_link(&format!("/v2/{name}/tags/list"), limit, last.as_str())),
+        Some(last) => answer.header(LINK, next_link(&format!("/v2/{shown}/tags/list"), limit, last.as_str())),
         None => Ok(answer),
     }
 }
@@ -104,7 +110,7 @@ pub(crate) async fn referrers(
         answer.headers.insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
     }
     let Some(last) = last else { return Ok(answer) };
-    let mut next = format!("/v2/{name}/referrers/{digest}?last={last}");
+    let mut next = format!("/v2/{}/referrers/{digest}?last={last}", shown(exchange, name));
     if let Some(filter) = filter {
         next.push_str("&artifactType=");
         percent_encode(&filter, &mut next);
