@@ -79,7 +79,7 @@ impl Listed {
 }
 
 impl Registry {
-    /// Whether a Gitea or Forgejo serves this registry: it is its own, and its API answers at the same host. Behind one
+    /// Whether a Gitea or Forgejo serves this registry: it is its own, and its API answers [where it is](Registry::api). Behind one
     /// hostname with a forge another registry may stand, of whose images the forge knows nothing.
     pub async fn is_forge(&self) -> Result<bool> {
         let Some(challenge) = self.challenge().await? else { return Ok(false) };
@@ -159,7 +159,7 @@ impl Registry {
         if let Some(credentials) = self.credentials() {
             request = request.header(AUTHORIZATION, credentials.basic()?);
         }
-        self.http().ask(request.body(empty())?, PAGE_MAX).await
+        self.api().ask(request.body(empty())?, PAGE_MAX).await
     }
 }
 
@@ -206,6 +206,28 @@ mod tests {
             .await;
             assert_eq!(registry(&url).is_forge().await.unwrap(), expected, "{service}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_api_is_asked_where_it_is() {
+        let (door, _) = server(|head| {
+            let (status, more) = if head.contains(" /v2/ ") {
+                ("401 Unauthorized", "www-authenticate: Bearer realm=\"http://git.test/v2/token\"\r\n")
+            } else {
+                ("404 Not Found", "")
+            };
+            format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n{more}\r\n")
+        })
+        .await;
+        let (forge, asked) = server(|head| {
+            ok(if head.contains(" /api/v1/version ") { r#"{"version": "1.25.4"}"# } else { "[]" })
+        })
+        .await;
+        assert!(!registry(&door).is_forge().await.unwrap(), "nothing but /v2 is there");
+        let knowing = registry(&door).with_api(registry(&forge).http().clone());
+        assert!(knowing.is_forge().await.unwrap());
+        assert!(knowing.packages("team").await.unwrap().is_empty());
+        assert!(asked.lock().unwrap()[1].contains("/api/v1/packages/team"), "{asked:?}");
     }
 
     #[tokio::test]

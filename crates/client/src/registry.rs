@@ -70,13 +70,15 @@ pub struct Registry {
     tokens: Arc<Mutex<HashMap<String, SecretString>>>,
     /// Ways to origins that a realm may name.
     known: Arc<[Http]>,
+    /// Where a forge's API is, when that is not where its registry is.
+    api: Option<Http>,
     patience: Option<Patience>,
 }
 
 impl Registry {
     /// A client that logs in when the registry asks for it.
     pub fn new(http: Http, credentials: Option<Credentials>) -> Self {
-        Self { http, credentials, tokens: Arc::default(), known: Arc::default(), patience: None }
+        Self { http, credentials, tokens: Arc::default(), known: Arc::default(), api: None, patience: None }
     }
 
     /// One that waits for a registry that is busy, and asks no faster than it may.
@@ -103,6 +105,18 @@ impl Registry {
     pub fn knowing(mut self, known: impl IntoIterator<Item = Http>) -> Self {
         self.known = known.into_iter().collect();
         self
+    }
+
+    /// With a forge's API at `api`: where only `/v2` of a host leads to the forge, it is not where the registry is.
+    #[must_use]
+    pub fn with_api(mut self, api: Http) -> Self {
+        self.api = Some(api);
+        self
+    }
+
+    /// What carries questions to a forge's API.
+    pub fn api(&self) -> &Http {
+        self.api.as_ref().unwrap_or(&self.http)
     }
 
     /// What carries its requests.

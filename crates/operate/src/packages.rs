@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
-use railhead_client::{Descriptors, Error, Http, Registry, Version};
+use railhead_client::{Descriptors, Error, Registry, Version};
 use railhead_oci::{Digest, RepositoryName, Tag};
 use railhead_retention::{Blob, Manifest, Repository, RepositoryPlan, TagFact};
 
@@ -46,28 +46,19 @@ impl PackagesError {
 /// The packages of a forge.
 #[derive(Debug)]
 pub struct Packages {
-    /// Asked for what the forge's API tells.
-    api: Registry,
-    /// Asked for the manifests.
     registry: Registry,
 }
 
 impl Packages {
     /// Over `client`, which logs in.
     pub fn new(client: Registry) -> Self {
-        Self { api: client.clone(), registry: client }
-    }
-
-    /// The same, with the forge's API at `http`: where only `/v2` is routed to the forge, it is not where the registry is.
-    #[must_use]
-    pub fn with_api(self, http: Http) -> Self {
-        Self { api: Registry::new(http, self.registry.credentials().cloned()), ..self }
+        Self { registry: client }
     }
 
     /// All container packages of an owner. A forge tells no time of a pull.
     pub async fn of(&self, owner: &str) -> Result<Vec<Repository>, PackagesError> {
         let mut by_name: BTreeMap<RepositoryName, Vec<Version>> = BTreeMap::new();
-        for version in self.api.packages(owner).await? {
+        for version in self.registry.packages(owner).await? {
             by_name.entry(version.repository.clone()).or_default().push(version);
         }
         let mut repositories = Vec::with_capacity(by_name.len());
@@ -126,7 +117,7 @@ impl Packages {
         let mut removed = 0;
         for version in tags.chain(manifests) {
             // A manifest that was only ever pushed by tag is no version of its own.
-            removed += u64::from(self.api.delete_package(&plan.name, &version).await?);
+            removed += u64::from(self.registry.delete_package(&plan.name, &version).await?);
         }
         Ok(removed)
     }

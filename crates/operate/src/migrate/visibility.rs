@@ -180,8 +180,8 @@ impl Run<'_> {
         }
         let owner = railhead_api::segment(owner);
         for path in [format!("/api/v1/users/{owner}"), format!("/api/v1/orgs/{owner}")] {
-            let http = self.plan.to.client.http();
-            let answer = http.ask(Request::get(path).body(empty())?, ANSWER_MAX).await?;
+            let api = self.plan.to.client.api();
+            let answer = api.ask(Request::get(path).body(empty())?, ANSWER_MAX).await?;
             if answer.status == StatusCode::OK {
                 return Ok(true);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use railhead_client::hops::Route;
-use railhead_client::{Credentials, Patience, Registry};
+use railhead_client::{Credentials, Patience};
 use railhead_oci::RepositoryName;
 use railhead_operate::migrate::{
     End, MigrateError, Moved, Plan, Progress, RepositoryMoved, Totals, Verdict, migrate,
@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::backup::{Watch, size};
-use super::operator::{account_of, block_on, keep, path, routes, warn_of_plain};
-use super::remote::reach;
+use super::operator::{account_of, block_on, keep, path, routes};
+use super::remote::{knowing_the_forge, reach};
 use super::stop::Stop;
 use crate::config::read_secret;
 use crate::config::size::parse;
@@ -174,10 +174,9 @@ impl Migrate {
         let own = site.host.as_deref() == Some(host);
         let none = Site::default();
         let routes = routes(context, flags, if own { site } else { &none }, host)?;
-        if account.is_some() {
-            warn_of_plain(context, routes.get(..1).unwrap_or_default());
-        }
-        let client: Registry = reach(&routes, account, TIMEOUT)?;
+        let client = reach(&routes, account, TIMEOUT)?;
+        let client =
+            knowing_the_forge(context, client, if own { site } else { &none }, host, routes.first())?;
         let client = client.patient(Patience::new(TRIES, LONGEST, self.requests));
         Ok(End { host: host.to_owned(), client })
     }

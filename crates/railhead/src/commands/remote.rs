@@ -5,8 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use railhead_client::hops::Route;
 use railhead_client::{Credentials, Http, Registry, Trust};
+use railhead_operate::Site;
 
 use super::Context;
+use super::follow_up::forge;
 use super::operator::{account, routes, site_of, warn_of_plain};
 use crate::failure::Result;
 
@@ -31,11 +33,30 @@ impl Remote {
         let site = site_of(context, host)?;
         let credentials = account(context, self.user.as_deref())?;
         let routes = routes(context, &self.routes, &site, host)?;
-        if credentials.is_some() {
-            warn_of_plain(context, routes.get(..1).unwrap_or_default());
-        }
-        reach(&routes, credentials, TIMEOUT)
+        let client = reach(&routes, credentials, TIMEOUT)?;
+        knowing_the_forge(context, client, &site, host, routes.first())
     }
+}
+
+/// The same client, which asks the forge's API where the site file says that Git is; a warning where somebody logs in by plain
+/// http on the way that is taken, or there.
+pub fn knowing_the_forge(
+    context: &Context,
+    client: Registry,
+    site: &Site,
+    host: &str,
+    first: Option<&Route>,
+) -> Result<Registry> {
+    let git = site.release.git.clone().map(|url| Route::new("git", url));
+    if client.credentials().is_some() {
+        let asked: Vec<Route> = first.cloned().into_iter().chain(git.clone()).collect();
+        warn_of_plain(context, &asked);
+    }
+    if git.is_none() {
+        return Ok(client);
+    }
+    let api = forge(context, site, host)?.within(client.http().timeout());
+    Ok(client.with_api(api))
 }
 
 /// A client over the first of these routes, which are never none; it knows the others.

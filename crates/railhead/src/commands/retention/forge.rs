@@ -9,14 +9,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use railhead_client::hops::Route;
 use railhead_operate::{Packages, PackagesError};
 use railhead_retention::{InUse, Plan, Question};
 use serde::Serialize;
 
-use super::super::follow_up::forge;
-use super::super::operator::{account, block_on, routes, site_of, warn_of_plain};
-use super::super::remote::reach;
+use super::super::operator::{account, block_on, routes, site_of};
+use super::super::remote::{knowing_the_forge, reach};
 use super::super::{Context, confirm};
 use super::{Wish, evidence, in_use, print, refused};
 use crate::failure::{Exit, Failure, Result};
@@ -108,15 +106,8 @@ fn packages(context: &Context, wish: &Wish) -> Result<Packages> {
             .hint("name the account with --user, and put its token into RAILHEAD_TOKEN")
     })?;
     let routes = routes(context, &[], &site, host)?;
-    let git = site.release.git.clone().map(|url| Route::new("git", url));
-    let is_elsewhere = git.is_some();
-    let asked: Vec<Route> = routes.iter().take(1).cloned().chain(git).collect();
-    warn_of_plain(context, &asked);
-    let packages = Packages::new(reach(&routes, Some(credentials), TIMEOUT)?);
-    if !is_elsewhere {
-        return Ok(packages);
-    }
-    Ok(packages.with_api(forge(context, &site, host)?.within(TIMEOUT)))
+    let client = reach(&routes, Some(credentials), TIMEOUT)?;
+    Ok(Packages::new(knowing_the_forge(context, client, &site, host, routes.first())?))
 }
 
 fn failed(error: &PackagesError) -> Failure {
