@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use railhead_suites::cluster::{EXAMPLE_HOST, FORGE_HOST, VALUES, chart};
+use railhead_suites::cluster::{Definitions, EXAMPLE_HOST, FORGE_HOST, VALUES, chart};
 use railhead_suites::team::{Api, SCOPES, Setup, certificate};
 use railhead_suites::{Cluster, Image, Outcome, Program, Random, Server, Team, layout};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::kept::project;
@@ -14,19 +14,38 @@ use crate::kept::project;
 pub const PERSON: &str = "tegwick";
 /// The address of the node that the story knows.
 const NODE: &str = "203.0.113.254/32";
-/// The address of the database's service: the cluster has no name server.
+/// The address of the database's service, which the values give a name: the cluster has no name server.
 const DATABASE: &str = "10.96.0.50";
 /// What the forge logs in to it with.
 const DATABASE_PASSWORD: &str = "db-geheim-4711";
+/// Kinds of cert-manager and CloudNativePG, as their projects publish them.
+const DEFINITIONS: [&str; 4] = [
+    "cert-manager.io_certificates",
+    "postgresql.cnpg.io_clusters",
+    "postgresql.cnpg.io_backups",
+    "postgresql.cnpg.io_scheduledbackups",
+];
+/// The database as CloudNativePG has it; the pod is what its operator would make.
 const POSTGRES: &str = r#"
+apiVersion: postgresql.cnpg.io/v1
+kind: Cluster
+metadata: {name: gitea-db, namespace: default}
+spec: {instances: 1, storage: {size: 1Gi}}
+---
 apiVersion: v1
 kind: Service
-metadata: {name: gitea-db, namespace: default}
-spec: {clusterIP: ADDRESS, selector: {app: gitea-db}, ports: [{port: 5432}]}
+metadata: {name: gitea-db-rw, namespace: default}
+spec:
+  clusterIP: ADDRESS
+  selector: {cnpg.io/cluster: gitea-db, cnpg.io/instanceRole: primary}
+  ports: [{port: 5432}]
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: gitea-db-0, namespace: default, labels: {app: gitea-db}}
+metadata:
+  name: gitea-db-1
+  namespace: default
+  labels: {cnpg.io/cluster: gitea-db, cnpg.io/instanceRole: primary}
 spec:
   terminationGracePeriodSeconds: 0
   containers:
@@ -46,6 +65,16 @@ spec:
       volumeMounts: [{name: usr, mountPath: /usr, readOnly: true}]
   volumes: [{name: usr, hostPath: {path: /usr}}]
 "#;
+/// What cert-manager makes of the Ingress, which names an issuer.
+const CERTIFICATE: &str = r"
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: gitea-tls, namespace: default}
+spec:
+  secretName: gitea-tls
+  dnsNames: [gitea.coulomb.example]
+  issuerRef: {name: letsencrypt-prod, kind: ClusterIssuer}
+";
 /// The Makefile before: its namespace is not the release's.
 const MAKEFILE: &str = "GITEA_NAMESPACE ?= gitea\n\ngitea-deploy:\n\tsops exec-file helm/gitea-values.sops.yaml 'helm upgrade --install gitea gitea-charts/gitea -n $(GITEA_NAMESPACE) -f {}'\n\ngitea-status:\n\tkubectl -n $(GITEA_NAMESPACE) get pods\n";
 
@@ -113,10 +142,17 @@ impl Scene {
         self.cluster.tool("docker").with("DOCKER_HOST", &self.socket).run(words)
     }
 
-    /// What cert-manager would do: the certificate that the Ingress asks for is in its Secret.
+    /// What cert-manager would do: the certificate that the Ingress asks for is in its Secret, and it says so.
     pub fn sign(&self) {
         let secret = certificate(self.cluster, "gitea-tls");
         self.cluster.api(async |api| api.apply(&secret, false).await.map(drop)).unwrap();
+        self.cluster.apply(CERTIFICATE);
+        let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-05-19T10:00:00Z",
+            "message": "Certificate is up to date and has not expired"});
+        self.cluster.set_status(
+            "apis/cert-manager.io/v1/namespaces/default/certificates/gitea-tls",
+            &json!({"conditions": [ready]}),
+        );
     }
 
     /// A page of the registry's host.
@@ -129,15 +165,17 @@ impl Scene {
 /// The team's values: the host of the story, and a database of its own.
 fn values() -> String {
     let database = format!(
-        "database: {{DB_TYPE: postgres, HOST: \"{DATABASE}:5432\", NAME: gitea, USER: gitea, PASSWD: {DATABASE_PASSWORD}, SSL_MODE: disable}}"
+        "database: {{DB_TYPE: postgres, HOST: \"gitea-db-rw:5432\", NAME: gitea, USER: gitea, PASSWD: {DATABASE_PASSWORD}, SSL_MODE: disable}}"
     );
     let values = VALUES.replace(FORGE_HOST, EXAMPLE_HOST).replace("database: {DB_TYPE: sqlite3}", &database);
-    assert!(values.contains(DATABASE));
-    values
+    assert!(values.contains("gitea-db-rw"));
+    values + &format!("global: {{hostAliases: [{{ip: {DATABASE}, hostnames: [gitea-db-rw]}}]}}\n")
 }
 
-/// A Postgres of this machine's programs, as the pod behind the service that the forge asks.
-fn database(cluster: &Cluster) {
+/// A Postgres of this machine's programs, as the pod of the database that CloudNativePG has.
+fn database(cluster: &'static Cluster) {
+    // As long as the cluster, which ends with the test.
+    let _: &Definitions<'static> = Box::leak(Box::new(cluster.define(&DEFINITIONS)));
     let bin = fs::read_dir("/usr/lib/postgresql").ok().and_then(|mut all| all.next());
     let bin = bin
         .unwrap_or_else(|| panic!("CANNOT RUN: PostgreSQL is not installed; run tools/install suites"))
@@ -149,6 +187,11 @@ fn database(cluster: &Cluster) {
             .replace("BIN", bin.to_str().unwrap())
             .replace("ADDRESS", DATABASE)
             .replace("PASSWORD", DATABASE_PASSWORD),
+    );
+    let ready = json!({"type": "Ready", "status": "True", "reason": "ClusterIsReady", "message": "", "lastTransitionTime": "2026-05-01T10:00:00Z"});
+    cluster.set_status(
+        "apis/postgresql.cnpg.io/v1/namespaces/default/clusters/gitea-db",
+        &json!({"phase": "Cluster in healthy state", "instances": 1, "readyInstances": 1, "currentPrimary": "gitea-db-1", "conditions": [ready]}),
     );
 }
 

@@ -96,7 +96,7 @@ const HEAD: &str = "# The true story, replayed
 
 A team's Gitea 1.25.4, installed by its Helm chart on Kubernetes 1.33, with the state in which the story found it: an address without TLS, no settings
 of packages, a port of the node, Traefik without a route of `/v2`, values that sops encrypts, a Makefile that names another namespace, one volume of 10 GiB, no
-backup. The test gives these commands in this order, and fails when one of them ends with another exit code or finds something else. The files that they make are in
+backup. The objects of cert-manager and CloudNativePG are there by their real definitions, and what their controllers would do the test does. The test gives these commands in this order, and fails when one of them ends with another exit code or finds something else. The files that they make are in
 [examples/railiance](../../examples/railiance/README.md). Then the same is told with Railhead, which gets `/v2` of the same host while everything else stays Gitea's.
 ";
 
@@ -142,6 +142,7 @@ impl Told {
             "RH-APP-ROOT-URL",
             "RH-RELEASE-NAMESPACE",
             "RH-BACKUP-NONE",
+            "RH-DATABASE-BACKUP",
             "RH-STORAGE-NODE",
             "RH-ROUTE-NODEPORT",
             "RH-APP-IMPLICIT",

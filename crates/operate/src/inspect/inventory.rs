@@ -305,6 +305,22 @@ fn releases(collected: &Collected, wanted: &Wanted, workload: Option<&Workload<'
     all.into_iter().map(|(_, release)| release).collect()
 }
 
+/// Whether what a file says may be this value: what is encrypted or masked may be anything, also within a list.
+fn may_be(says: &Json, value: &Json) -> bool {
+    match (says, value) {
+        (Json::String(says), _) if [MASK, SEALED].contains(&says.as_str()) => true,
+        (_, Json::String(value)) if value == MASK => true,
+        (Json::Array(says), Json::Array(values)) => {
+            says.len() == values.len() && says.iter().zip(values).all(|(says, value)| may_be(says, value))
+        }
+        (Json::Object(says), Json::Object(values)) => {
+            let known = |(key, says)| values.get(key).is_some_and(|value| may_be(says, value));
+            says.len() == values.len() && says.iter().all(known)
+        }
+        _ => says == value,
+    }
+}
+
 fn release(record: &Record, deployed: Option<u64>, wanted: &Wanted, is_own: bool) -> Release {
     let files: Vec<_> = if is_own {
         wanted.values.iter().map(|file| (&file.name, leaves(&file.values))).collect()
@@ -313,9 +329,7 @@ fn release(record: &Record, deployed: Option<u64>, wanted: &Wanted, is_own: bool
     };
     let value = |(path, value): (String, Json)| {
         let setting = files.iter().rev().find_map(|(file, leaves)| Some((file, leaves.get(&path)?)));
-        let file_says = setting.map(|(_, says)| says.clone()).filter(|says| {
-            *says != value && ![MASK, SEALED].contains(&says.as_str().unwrap_or_default()) && value != MASK
-        });
+        let file_says = setting.map(|(_, says)| says.clone()).filter(|says| !may_be(says, &value));
         (path, Value { value, file: setting.map(|(file, _)| (*file).clone()), file_says })
     };
     Release {
@@ -410,4 +424,27 @@ fn certificates(collected: &Collected) -> Vec<Certificate> {
         };
     }
     all.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_encrypted_may_be_anything() {
+        let live = json!([{"ip": "10.0.0.1", "hostnames": ["db", MASK]}]);
+        assert!(may_be(&json!(SEALED), &live));
+        assert!(may_be(&json!([{"ip": SEALED, "hostnames": [SEALED, "x"]}]), &live));
+        for other in [
+            json!([]),
+            json!([{"ip": SEALED}]),
+            json!([{"ip": "10.0.0.2", "hostnames": [SEALED, SEALED]}]),
+            json!([{"ip": SEALED, "hostnames": [SEALED]}]),
+            json!([{"ip": SEALED, "names": [SEALED, SEALED]}]),
+        ] {
+            assert!(!may_be(&other, &live), "{other}");
+        }
+    }
 }
