@@ -111,7 +111,13 @@ impl Told {
         let codes = codes(&found);
         assert_eq!(
             codes,
-            ["RH-BACKUP-NONE", "RH-DATABASE-BACKUP", "RH-STORAGE-NODE", "RH-ROUTE-NODEPORT", "RH-STORAGE-SHARED"],
+            [
+                "RH-BACKUP-NONE",
+                "RH-DATABASE-BACKUP",
+                "RH-STORAGE-NODE",
+                "RH-ROUTE-NODEPORT",
+                "RH-STORAGE-SHARED"
+            ],
             "{found}"
         );
     }

@@ -14,7 +14,9 @@ pub fn backup(made: &Document) -> Option<String> {
     let counts = |name: &str| number(made, &format!("/counts/{name}"));
     let (repositories, tags, bytes) = (counts("repositories")?, counts("tags")?, counts("bytes")?);
     let (id, place) = (made.text("/id"), made.text("/place"));
-    Some(format!("{id} at {place}, with {repositories} repositories, {tags} tags and {}", size(bytes)))
+    let (repositories, tags) =
+        (count(repositories, "repository", "repositories"), count(tags, "tag", "tags"));
+    Some(format!("{id} at {place}, with {repositories}, {tags} and {}", size(bytes)))
 }
 
 /// What a drill pulled, of which backup.
@@ -23,10 +25,8 @@ pub fn drill(drilled: &Document) -> Option<String> {
     let (manifests, blobs, bytes) = (pulled("manifests")?, pulled("blobs")?, pulled("bytes")?);
     let seconds = number(drilled, "/millis")? as f64 / 1000.0;
     let id = drilled.text("/restored/id");
-    Some(format!(
-        "of backup {id} {manifests} manifests and {blobs} blobs were pulled, {} in {seconds:.1} s",
-        size(bytes)
-    ))
+    let (manifests, blobs) = (count(manifests, "manifest", "manifests"), count(blobs, "blob", "blobs"));
+    Some(format!("of backup {id} {manifests} and {blobs} were pulled, {} in {seconds:.1} s", size(bytes)))
 }
 
 /// What a plan lets go.
@@ -34,11 +34,15 @@ pub fn retention(decided: &Document) -> Option<String> {
     let (kept, lost) = (number(decided, "/kept_tags"), number(decided, "/lost_tags")?);
     let kept = kept.map_or_else(String::new, |kept| format!(", {kept} stay"));
     let verb = if decided.text("/act") == "apply" { "went" } else { "would go" };
-    Some(format!("by plan {} {lost} tags {verb}{kept}", decided.text("/plan")))
+    Some(format!("by plan {} {} {verb}{kept}", decided.text("/plan"), count(lost, "tag", "tags")))
 }
 
 fn number(document: &Document, pointer: &str) -> Option<u64> {
     document.result().pointer(pointer)?.as_u64()
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn size(bytes: u64) -> String {
