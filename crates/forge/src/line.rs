@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use railhead_client::{Body, Http, empty};
+use railhead_client::{Body, Http, chain, empty};
 use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
-use crate::error::chain;
 use crate::{Settings, Unavailable};
 
 /// Questions that run at once.

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use railhead_suites::forge::Options as ForgeOptions;
-use railhead_suites::{Forge, Railhead};
+use railhead_suites::Railhead;
 
-use crate::place::{Client, becomes, expect, railhead};
+use crate::place::{Client, becomes, expect, forge, railhead};
 
 /// What the double does with a request: its head, and where the real one is.
 pub type Answering = dyn Fn(&str, TcpStream) + Send + Sync;
@@ -65,10 +64,7 @@ fn client(railhead: &Railhead, user: &str, secret: &str) -> Client {
 fn two_hundred_clients_ask_the_forge_no_more_often_than_the_bound_allows() {
     const CLIENTS: usize = 200;
     let scratch = tempfile::tempdir().unwrap();
-    let root = scratch.path().join("forge");
-    std::fs::create_dir_all(&root).unwrap();
-    let forge =
-        Forge::start(&root, &ForgeOptions { root_url: "http://forge.test/", ..ForgeOptions::default() });
+    let forge = forge(scratch.path(), "");
     forge.user("bob");
     forge.organisation("hidden", "private");
     forge.team("hidden", "crew", "write", &["bob"]);
@@ -129,10 +125,7 @@ enum Mood {
 #[test]
 fn a_forge_that_answers_badly_is_refused_and_does_not_slow_others() {
     let scratch = tempfile::tempdir().unwrap();
-    let root = scratch.path().join("forge");
-    std::fs::create_dir_all(&root).unwrap();
-    let forge =
-        Forge::start(&root, &ForgeOptions { root_url: "http://forge.test/", ..ForgeOptions::default() });
+    let forge = forge(scratch.path(), "");
     for user in ["bob", "carol"] {
         forge.user(user);
     }

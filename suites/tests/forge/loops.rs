@@ -4,19 +4,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use railhead_suites::Forge;
-use railhead_suites::forge::Options as ForgeOptions;
-
 use crate::double::{pass_on, serve};
-use crate::place::{Client, expect, railhead};
+use crate::place::{Client, expect, forge, railhead};
 
 #[test]
 fn an_address_that_leads_back_here_is_told_at_once() {
     let scratch = tempfile::tempdir().unwrap();
-    let root = scratch.path().join("forge");
-    std::fs::create_dir_all(&root).unwrap();
-    let forge =
-        Forge::start(&root, &ForgeOptions { root_url: "http://forge.test/", ..ForgeOptions::default() });
+    let forge = forge(scratch.path(), "");
     forge.user("bob");
     // The public host, as the guide for one host has it: `/v2` is Railhead's, all else the forge's.
     let registry: Arc<(Mutex<Option<SocketAddr>>, Condvar)> = Arc::default();

@@ -29,9 +29,7 @@ impl Place {
         variables: impl FnOnce(&Forge) -> Vec<(&'static str, String)>,
     ) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let root = scratch.path().join("forge");
-        std::fs::create_dir_all(&root).unwrap();
-        let forge = Forge::start(&root, &ForgeOptions { root_url: "http://forge.test/", more, tls: None });
+        let forge = forge(scratch.path(), more);
         let more = variables(&forge);
         let railhead = railhead(scratch.path(), forge.address(), cache, stale, more);
         Self { forge, railhead, _scratch: scratch }
@@ -49,6 +47,13 @@ impl Place {
     pub fn nobody(&self) -> Client {
         self.login("", "")
     }
+}
+
+/// A Gitea of the test's own inside `scratch`, with these lines more in its settings.
+pub fn forge(scratch: &std::path::Path, more: &str) -> Forge {
+    let root = scratch.join("forge");
+    std::fs::create_dir_all(&root).unwrap();
+    Forge::start(&root, &ForgeOptions { root_url: "http://forge.test/", more, tls: None })
 }
 
 /// A Railhead that asks what listens at `forge`.

@@ -47,7 +47,9 @@ pub fn knowing_the_forge(
     host: &str,
     first: Option<&Route>,
 ) -> Result<Registry> {
-    let git = site.release.git.clone().map(|url| Route::new("git", url));
+    // A login is shown to no forge but the one whose site this is.
+    let is_own = site.host.as_deref() == Some(host);
+    let git = site.release.git.clone().filter(|_| is_own).map(|url| Route::new("git", url));
     if client.credentials().is_some() {
         let asked: Vec<Route> = first.cloned().into_iter().chain(git.clone()).collect();
         warn_of_plain(context, &asked);
